@@ -1,0 +1,230 @@
+"""Spans and errors: data with one renderer.
+
+Every error that a user can see is an `Error` with a code `DVnnnn`, a span (or None where no source
+is concerned), labels at other spans, notes and a help line.  Codes have ranges per phase and are
+never reused:
+
+    DV01xx  text: characters, layout, grammar        DV05xx  run time: sizes, bounds, asserts, values
+    DV02xx  names, imports, declarations             DV06xx  arguments, files, options
+    DV03xx  types and sizes                          DV07xx  the machine, the cache, the backends
+    DV04xx  differentiation                          DV09xx  not yet; internal errors
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text with a name; spans point into it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Lines and columns from 1, columns in code points; `end_col` is one past the last one."""
+
+    source: Source | None
+    line: int
+    col: int
+    end_line: int
+    end_col: int
+
+    def to(self, other: Span | None) -> Span:
+        """The span from the start of this one to the end of `other`."""
+        if other is None:
+            return self
+        return Span(self.source, self.line, self.col, other.end_line, other.end_col)
+
+    def __str__(self) -> str:
+        return f"{self.source.name if self.source else '<unknown>'}:{self.line}:{self.col}"
+
+    def __repr__(self) -> str:
+        return f"{self.line}:{self.col}-{self.end_line}:{self.end_col}"
+
+    def __eq__(self, other: object) -> bool:
+        """Spans are provenance: two trees that differ in spans alone are equal."""
+        return isinstance(other, Span)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A remark at another place of the source: `b has size m`."""
+
+    span: Span
+    text: str
+
+
+class Error(Exception):
+    """The base of all errors of Derivant, also a bundle of several (`errors`).
+
+    `code` is `DVnnnn`; `message` one sentence; `span` where; `labels` remarks at other places;
+    `notes` further sentences; `help` what to write instead.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        span: Span | None = None,
+        *,
+        labels: tuple[Label, ...] | list[Label] = (),
+        notes: tuple[str, ...] | list[str] = (),
+        help: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.span = span
+        self.labels = tuple(labels)
+        self.notes = tuple(notes)
+        self.help = help
+        self.errors: tuple[Error, ...] = (self,)
+
+    def render(self, color: bool = False) -> str:
+        """The error as text, with the source line and a caret range."""
+        return "\n\n".join(_render(e, color) for e in self.errors)
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def to_json(self) -> str:
+        return json.dumps([_as_dict(e) for e in self.errors])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.code, self.message, self.span, self.labels, self.notes,
+                           self.help, () if self.errors == (self,) else self.errors))
+
+
+def _rebuild(cls: type[Error], code: str, message: str, span: Span | None, labels: tuple[Label, ...],
+             notes: tuple[str, ...], help: str | None, errors: tuple[Error, ...]) -> Error:
+    error = cls(code, message, span, labels=labels, notes=notes, help=help)
+    if errors:
+        error.errors = errors
+    return error
+
+
+class SyntaxError(Error, SyntaxError):  # type: ignore[misc]  # both are meant: users catch either
+    """The text is not a program (DV01xx)."""
+
+    def __init__(self, code: str, message: str, span: Span | None = None, **more: object) -> None:
+        Error.__init__(self, code, message, span, **more)  # type: ignore[arg-type]
+
+    __str__ = Error.__str__
+
+
+class NameError(Error, NameError):  # type: ignore[misc]
+    """A name that nothing defines, or that is defined twice (DV02xx)."""
+
+    def __init__(self, code: str, message: str, span: Span | None = None, **more: object) -> None:
+        Error.__init__(self, code, message, span, **more)  # type: ignore[arg-type]
+
+    __str__ = Error.__str__
+
+
+class TypeError(Error, TypeError):  # type: ignore[misc]
+    """Types do not fit (DV03xx), also of arguments from outside (DV06xx)."""
+
+
+class SizeError(Error, ValueError):
+    """Sizes do not agree, at compile time (DV03xx) or at run time (DV05xx)."""
+
+
+class BoundsError(Error, IndexError):
+    """An index leaves its axis, at compile time or at run time."""
+
+
+class AssertError(Error, AssertionError):
+    """An `assert` of the program failed (DV05xx)."""
+
+
+class ArithmeticError(Error, ZeroDivisionError):
+    """Integer division by zero, a negative integer exponent (DV05xx)."""
+
+
+class ValueError_(Error, ValueError):
+    """A value or a file that can't be used (DV05xx, DV06xx)."""
+
+
+class UnsupportedError(Error, NotImplementedError):
+    """Part of the language, but not yet there; or not there on this machine (DV07xx, DV09xx)."""
+
+
+class InternalError(Error, RuntimeError):
+    """Our own fault (DV09xx); the command line exits with 70 and writes a reproducer."""
+
+
+def bundle(errors: list[Error]) -> Error:
+    """One error that stands for all of `errors` (at least one), in the order of the source."""
+    ordered = sorted(errors, key=lambda e: (e.span.line, e.span.col) if e.span else (0, 0))
+    if len(ordered) == 1:
+        return ordered[0]
+    first = ordered[0]
+    whole = _rebuild(type(first), first.code, first.message, first.span, first.labels, first.notes, first.help, ())
+    whole.errors = tuple(inner for e in ordered for inner in e.errors)
+    return whole
+
+
+def _as_dict(e: Error) -> dict[str, object]:
+    def place(s: Span | None) -> object:
+        if s is None:
+            return None
+        return {"file": s.source.name if s.source else None, "line": s.line, "column": s.col,
+                "end_line": s.end_line, "end_column": s.end_col}
+
+    return {"code": e.code, "kind": type(e).__name__.rstrip("_"), "message": e.message, "span": place(e.span),
+            "labels": [{"span": place(la.span), "text": la.text} for la in e.labels],
+            "notes": list(e.notes), "help": e.help}
+
+
+@dataclass(frozen=True)
+class _Page:
+    """The source lines that an error shows, with what is marked on each."""
+
+    source: Source
+    marks: dict[int, list[tuple[int, int, str, bool]]] = field(default_factory=dict)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.source.text.splitlines()
+
+    def mark(self, span: Span, text: str, primary: bool) -> None:
+        line = self.lines[span.line - 1] if span.line <= len(self.lines) else ""
+        end = span.end_col if span.end_line == span.line else len(line) + 1
+        self.marks.setdefault(span.line, []).append((span.col, max(end, span.col + 1), text, primary))
+
+
+def _render(e: Error, color: bool) -> str:
+    red, blue, bold, off = ("\x1b[31;1m", "\x1b[34;1m", "\x1b[1m", "\x1b[0m") if color else ("", "", "", "")
+    out = [f"{red}error[{e.code}]{off}{bold}: {e.message}{off}"]
+    pad = 0
+    if e.span is not None:
+        spots = [(e.span, "", True), *((la.span, la.text, False) for la in e.labels)]
+        pad = len(str(max(s.line for s, _, _ in spots)))
+        pages: dict[int, _Page] = {}
+        for span, text, primary in spots:
+            if span.source is not None:
+                pages.setdefault(id(span.source), _Page(span.source)).mark(span, text, primary)
+        out.append(f"{' ' * pad} {blue}┌─{off} {e.span}")
+        for number, page in enumerate(pages.values()):
+            if number:
+                out.append(f"{' ' * pad} {blue}┌─{off} {page.source.name}")
+            for line in sorted(page.marks):
+                text = page.lines[line - 1] if line <= len(page.lines) else ""
+                out.append(f"{blue}{line:>{pad}} │{off} {text}")
+                for col, end, remark, primary in sorted(page.marks[line]):
+                    sign = ("^" if primary else "─") * (end - col)
+                    hue = red if primary else blue
+                    out.append(f"{' ' * pad} {blue}│{off} {' ' * (col - 1)}{hue}{sign} {remark}{off}".rstrip())
+    out += [f"{' ' * pad} = {note}" for note in e.notes]
+    if e.help:
+        out.append(f"{' ' * pad} {bold}help:{off} {e.help}")
+    return "\n".join(out)

@@ -1,0 +1,1 @@
+"""Program to program: strategies, rules, differentiation, simplification."""

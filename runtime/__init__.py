@@ -1,0 +1,1 @@
+"""Programs in use: the pipeline, values, cache, command line, Python."""
