@@ -83,7 +83,7 @@ class Var:
     be >= 0 (sizes, trip counts, indices).
     """
 
-    __slots__ = ("name", "type", "uid", "stmt", "extent", "nonneg")
+    __slots__ = ("name", "type", "uid", "stmt", "extent", "nonneg", "poly")
 
     def __init__(self, name: str, type: Type, *, extent: Atom | None = None, nonneg: bool = False) -> None:
         self.name = name
@@ -92,6 +92,7 @@ class Var:
         self.stmt: Stmt | None = None
         self.extent = extent
         self.nonneg = nonneg
+        self.poly: object = None  # memo of `sizes.poly_of`
 
     def __repr__(self) -> str:
         return f"{self.name}.{self.uid}"
