@@ -32,6 +32,7 @@ from .ir import (
     Jvp,
     Loop,
     Op,
+    Plus,
     Prim,
     Prov,
     Scalar,
@@ -128,8 +129,10 @@ class Builder:
     def update(self, array: Atom, index: Sequence[Atom], value: Atom, *, safe: bool = False, name: str = "t") -> Var:
         return self.emit(Update(array, tuple(index), value, safe), [array.type], [name])[0]
 
-    def delta(self, shape: Sequence[Atom], index: Sequence[Atom], value: Atom, name: str = "t") -> Var:
-        op = Delta(tuple(shape), tuple(index), value)
+    def delta(
+        self, shape: Sequence[Atom], index: Sequence[Atom], value: Atom, *, safe: bool = False, name: str = "t"
+    ) -> Var:
+        op = Delta(tuple(shape), tuple(index), value, safe)
         return self.emit(op, [array_type(value.type.kind, shape)], [name])[0]
 
     def fill(self, shape: Sequence[Atom], value: Atom, name: str = "t") -> Atom:
@@ -140,6 +143,17 @@ class Builder:
 
     def zeros(self, t: Type, name: str = "t") -> Atom:
         return self.fill(t.shape, Const(0, t.kind), name)
+
+    def plus(self, *arrays: Atom, name: str = "t") -> Atom:
+        """The elementwise sum; of one array itself, of scalars by `add`."""
+        first, *rest = arrays
+        if not rest:
+            return first
+        if isinstance(first.type, Scalar):
+            for a in rest:
+                first = self.prim("add", first, a, name=name)
+            return first
+        return self.emit(Plus(arrays), [first.type], [name])[0]
 
     def argsort(self, array: Atom, name: str = "order") -> Var:
         return self.emit(ArgSort(array), [Array("i64", array.type.shape)], [name])[0]

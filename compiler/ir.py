@@ -10,8 +10,9 @@ parameters and results, every value is a scalar or an array of scalars.
     op    ::= Prim name(atoms)                              a scalar primitive of the table
             | Index a[atoms]        (safe?)                 an element, or a trailing subarray
             | Update a with [atoms] = v   (safe?)           functional update
-            | Delta (shape) [atoms] v                       zeros except v at the index (an `i64` prefix)
+            | Delta (shape) [atoms] v       (safe?)         zeros except v at the index (an `i64` prefix)
             | Fill (shape) v                                v everywhere
+            | Plus(arrays)                                  elementwise sum of arrays of one shape
             | ArgSort v                                     stable permutation that sorts a vector, NaN last
             | Loop                                          below
             | If c then block else block                    several results
@@ -179,17 +180,29 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Zeros of this shape, but `value` at [index] (in bounds by construction)."""
+    """Zeros of this shape, but `value` at [index], a prefix (checked like `Index` unless `safe`)."""
 
     shape: tuple[Atom, ...]
     index: tuple[Atom, ...]
     value: Atom
+    safe: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
     shape: tuple[Atom, ...]
     value: Atom
+
+
+@dataclass(frozen=True, slots=True)
+class Plus:
+    """Elementwise sum of two arrays or more of one type: how cotangents meet.
+
+    A form of its own because a scatter stays a scatter in it: lowering adds each operand into the
+    destination, and a `Delta` touches one cell only.
+    """
+
+    arrays: tuple[Atom, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +293,7 @@ class Show:
     args: tuple[Atom, ...]
 
 
-Op = Union[Prim, Index, Update, Delta, Fill, ArgSort, Loop, If, Call, Jvp, Vjp, Assert, Show]
+Op = Union[Prim, Index, Update, Delta, Fill, Plus, ArgSort, Loop, If, Call, Jvp, Vjp, Assert, Show]
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +395,8 @@ def operands(op: Op) -> Iterator[Atom]:
             yield from shape
             yield from es
             yield v
+        case Plus(arrays):
+            yield from arrays
         case Fill(shape, v):
             yield from shape
             yield v
@@ -420,8 +435,10 @@ def map_operands(op: Op, f: dict[Var, Atom]) -> Op:
             return Index(at(a), all_of(es), safe)
         case Update(a, es, v, safe):
             return Update(at(a), all_of(es), at(v), safe)
-        case Delta(shape, es, v):
-            return Delta(all_of(shape), all_of(es), at(v))
+        case Delta(shape, es, v, safe):
+            return Delta(all_of(shape), all_of(es), at(v), safe)
+        case Plus(arrays):
+            return Plus(all_of(arrays))
         case Fill(shape, v):
             return Fill(all_of(shape), at(v))
         case ArgSort(a):
