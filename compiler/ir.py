@@ -32,7 +32,7 @@ extent.  Without states and head the iterations are independent.  An out is coll
 reduced by a monoid (`sum prod max min any all`, `argmax argmin` give the first index).
 
 Sizes are values: the shape of an array type holds i64 atoms in scope (a variable of the same
-statement may stand in the types of later variables of that statement).  A function's size variables
+statement may stand in the types of other variables of that statement).  A function's size variables
 are the variables in its parameters' types that are not parameters; the caller binds them.
 """
 
@@ -539,6 +539,12 @@ def fresh_like(v: Var, env: dict[Var, Atom]) -> Var:
     return new
 
 
+def fresh_vars(vars: tuple[Var, ...], env: dict[Var, Atom]) -> tuple[Var, ...]:
+    """Fresh copies of a statement's variables; scalars first, since they may be sizes of the others."""
+    made = {v: fresh_like(v, env) for v in sorted(vars, key=lambda v: len(v.type.shape) > 0)}
+    return tuple(made[v] for v in vars)
+
+
 def clone(block: Block, env: dict[Var, Atom]) -> Block:
     """The block with fresh bound variables and its free ones read through `env` (which grows)."""
     stmts = tuple(clone_stmt(s, env) for s in block.stmts)
@@ -547,7 +553,7 @@ def clone(block: Block, env: dict[Var, Atom]) -> Block:
 
 def clone_stmt(s: Stmt, env: dict[Var, Atom]) -> Stmt:
     op = clone_op(s.op, env)
-    return Stmt(tuple(fresh_like(v, env) for v in s.vars), op, s.prov)
+    return Stmt(fresh_vars(s.vars, env), op, s.prov)
 
 
 def clone_op(op: Op, env: dict[Var, Atom]) -> Op:

@@ -1,0 +1,204 @@
+"""Which variables depend linearly on given ones, and what a linear program needs from the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+
+from ..compiler.errors import TypeError
+from ..compiler.ir import (
+    ArgSort,
+    Assert,
+    Atom,
+    Block,
+    Call,
+    Delta,
+    Fill,
+    If,
+    Index,
+    Jvp,
+    Loop,
+    Plus,
+    Prim,
+    Show,
+    Stmt,
+    Update,
+    Var,
+    Vjp,
+    operands,
+    regions,
+)
+
+
+def mark_linear(block: Block, linear: set[Var]) -> None:
+    """Adds to `linear` every variable of the block that depends on one of them.
+
+    Raises a `TypeError` (DV0410) where the dependence is not linear.
+    """
+    for s in block.stmts:
+        _mark(s, linear)
+
+
+def _mark(s: Stmt, linear: set[Var]) -> None:
+    def on(a: Atom | None) -> bool:
+        return a in linear
+
+    op = s.op
+    match op:
+        case Loop():
+            _mark_loop(s, op, linear)
+            return
+        case If(c, t, e):
+            if on(c):
+                raise _not_linear(s, "a condition depends on it")
+            mark_linear(t, linear)
+            mark_linear(e, linear)
+            for v, x, y in zip(s.vars, t.results, e.results, strict=True):
+                if on(x) or on(y):
+                    linear.add(v)
+            return
+    if not any(on(a) for a in operands(op)):
+        return
+    match op:
+        case Prim("add" | "sub" | "neg" | "f64" | "f32", _) | Plus():
+            pass
+        case Prim("mul", (x, y)):
+            if on(x) and on(y):
+                raise _not_linear(s, "two factors depend on it")
+        case Prim("div", (_, y)):
+            if on(y):
+                raise _not_linear(s, "it divides")
+        case Prim("select", (c, _, _)):
+            if on(c):
+                raise _not_linear(s, "a condition depends on it")
+        case Index(_, es) | Update(_, es, _) | Delta(_, es, _):
+            if any(map(on, es)):
+                raise _not_linear(s, "an index depends on it")
+        case Fill():
+            pass
+        case Assert() | Show():
+            return
+        case Prim(name, _):
+            raise _not_linear(s, f"{name} is not linear")
+        case ArgSort() | Call() | Jvp() | Vjp():
+            raise _not_linear(s, "it goes through a function that is not linear")
+    linear.update(s.vars)
+
+
+def _mark_loop(s: Stmt, op: Loop, linear: set[Var]) -> None:
+    n = len(op.states)
+    linear.update(v for v, a in zip(op.states, op.inits, strict=True) if a in linear)
+    while True:
+        mark_linear(op.body, linear)
+        new = [v for v, a in zip(op.states, op.body.results, strict=False) if a in linear and v not in linear]
+        if not new:
+            break
+        linear.update(new)
+    if op.head is not None:
+        mark_linear(op.head, linear)
+        if op.head.results[0] in linear:
+            raise _not_linear(s, "a condition depends on it")
+    for v, state in zip(s.vars, op.states, strict=False):
+        if state in linear:
+            linear.add(v)
+    for v, mode, a in zip(s.vars[n:], op.modes, op.outs, strict=False):
+        if a in linear:
+            if mode not in ("build", "sum"):
+                raise _not_linear(s, f"a reduction by {mode} is not linear")
+            linear.add(v)
+
+
+def _not_linear(s: Stmt, why: str) -> TypeError:
+    return TypeError(
+        "DV0410",
+        f"this must be linear in its direction, and is not: {why}",
+        s.prov.span,
+        help="the right side of a derivative is a sum of terms, each the direction times something without it",
+    )
+
+
+# ---------------------------------------------------------------- what the linear part needs
+
+
+def needed_primals(block: Block, linear: set[Var], stops: Container[Stmt]) -> set[Var]:
+    """Variables without linear dependence that the linear statements of a block read, directly or
+    through other statements of the block; nothing is followed through the statements `stops`."""
+    need: set[Var] = set()
+    _seed(block, linear, need)
+    _close(block, need, stops)
+    return need
+
+
+def _seed(block: Block, linear: set[Var], need: set[Var]) -> None:
+    def want(atoms: Iterable[Atom]) -> None:
+        need.update(a for a in atoms if isinstance(a, Var) and a not in linear)
+
+    for s in block.stmts:
+        if not any(v in linear for v in s.vars):
+            continue
+        op = s.op
+        if isinstance(op, Loop):
+            if op.extent is not None:
+                want([op.extent])
+            want(v for v in s.vars if v in linear for v in v.type.shape)
+            n = len(op.states)
+            want(a for st, a in zip(op.states, op.body.results[:n], strict=True) if st in linear)
+        elif isinstance(op, If):
+            want([op.cond])
+            for v, x, y in zip(s.vars, op.then.results, op.orelse.results, strict=True):
+                if v in linear:
+                    want([x, y])
+        else:
+            want(operands(op))
+        for v in s.vars:
+            if v in linear:
+                want(v.type.shape)
+        for r in regions(op):
+            _seed(r, linear, need)
+
+
+def _close(block: Block, need: set[Var], stops: Container[Stmt]) -> None:
+    """Adds everything that the needed variables of a block are computed from."""
+    for s in reversed(block.stmts):
+        if s in stops:
+            continue
+        op = s.op
+        wanted = [k for k, v in enumerate(s.vars) if v in need]
+        for k in wanted:
+            _need(need, s.vars[k].type.shape)
+        if isinstance(op, Loop):
+            _close_loop(s, op, wanted, need, stops)
+        elif isinstance(op, If):
+            for k in wanted:
+                _need(need, (op.then.results[k], op.orelse.results[k]))
+            for r in regions(op):
+                _close(r, need, stops)
+            if wanted:
+                _need(need, [op.cond])
+        elif wanted:
+            _need(need, operands(op))
+
+
+def _close_loop(s: Stmt, op: Loop, wanted: list[int], need: set[Var], stops: Container[Stmt]) -> None:
+    n = len(op.states)
+    for k in wanted:
+        if k < n:
+            need.add(op.states[k])
+        elif k < n + len(op.modes):
+            _need(need, [op.outs[k - n]])
+    if wanted:
+        _need(need, [op.extent] if op.extent is not None else [])
+        if op.head is not None:
+            _need(need, op.head.results)
+    while True:  # states read each other over the iterations: to a fixed point
+        before = len(need)
+        for r in regions(op):
+            _close(r, need, stops)
+        for state, following, init in zip(op.states, op.body.results, op.inits, strict=False):
+            if state in need:
+                _need(need, (following, init))
+        if len(need) == before:
+            return
+
+
+def _need(need: set[Var], atoms: Iterable[Atom]) -> None:
+    need.update(a for a in atoms if isinstance(a, Var))

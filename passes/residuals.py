@@ -1,0 +1,107 @@
+"""What the backward sweep of a sequential loop needs from the forward one, and how it is kept.
+
+The body is run again in the backward loop, from the states that entered the step.  A scalar state is
+stored once per step, and so is an array that every step builds anew.  An array that steps update
+element by element is never stored whole: what is stored is what is read of it (the scalars), at
+whatever depth of inner loops the read stands.  Where that is impossible (a read of a whole row, an
+inner loop whose bounds change from step to step) the array itself is stored, which is right and dear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+
+from ..compiler.build import defined
+from ..compiler.ir import Array, Atom, Block, Const, If, Index, Loop, Scalar, Stmt, Update, Var
+from ..compiler.sizes import poly_of
+from .linearity import needed_primals
+
+
+@dataclass(frozen=True)
+class Read:
+    """A scalar read of an updated array, under inner loops with these indices (outermost first)."""
+
+    stmt: Stmt
+    path: tuple[Var, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`columns`: states stored once per step; `reads`: values stored where they are read."""
+
+    columns: tuple[Var, ...]
+    reads: tuple[Read, ...]
+
+
+def plan_residuals(op: Loop, linear: set[Var], stored: Container[Stmt]) -> Plan:
+    """The plan for one loop; `stored` are reads that an outer loop keeps already."""
+    need = needed_primals(op.body, linear, stored)
+    reads: list[Read] = []
+    inside = defined(op.body) | {op.index, *op.states}
+    for k, state in enumerate(op.states):
+        if state in need and state not in linear and isinstance(state.type, Array):
+            family = {state}
+            _grow(op.body, family)
+            if op.body.results[k] in family:
+                _reads(op.body, family, (), inside, stored, reads)
+    stops = {r.stmt for r in reads}
+    if reads:
+        need = needed_primals(op.body, linear, _Either(stored, stops))
+        reads = [r for r in reads if r.stmt.vars[0] in need]
+    columns = tuple(s for s in op.states if s in need and s not in linear)
+    return Plan(columns, tuple(reads))
+
+
+@dataclass(frozen=True)
+class _Either:
+    a: Container[Stmt]
+    b: Container[Stmt]
+
+    def __contains__(self, s: object) -> bool:
+        return s in self.a or s in self.b
+
+
+def _grow(block: Block, family: set[Var]) -> None:
+    """Adds the versions of an array: updates of it, and what branches and inner loops make of it."""
+    for s in block.stmts:
+        match s.op:
+            case Update(a, _, _):
+                if a in family:
+                    family.add(s.vars[0])
+            case If(_, t, e):
+                _grow(t, family)
+                _grow(e, family)
+                for v, x, y in zip(s.vars, t.results, e.results, strict=True):
+                    if x in family or y in family:
+                        family.add(v)
+            case Loop() as op:
+                for v, state, init in zip(s.vars, op.states, op.inits, strict=False):
+                    if init in family:
+                        family.update((v, state))
+                _grow(op.body, family)
+
+
+def _reads(
+    block: Block,
+    family: set[Var],
+    path: tuple[Var, ...],
+    inside: set[Var],
+    stored: Container[Stmt],
+    found: list[Read],
+) -> None:
+    for s in block.stmts:
+        match s.op:
+            case Index(a, _):
+                if a in family and isinstance(s.vars[0].type, Scalar) and s not in stored:
+                    found.append(Read(s, path))
+            case If(_, t, e):
+                _reads(t, family, path, inside, stored, found)
+                _reads(e, family, path, inside, stored, found)
+            case Loop() as op:
+                if op.head is None and op.extent is not None and _invariant(op.extent, inside):
+                    _reads(op.body, family, (*path, op.index), inside, stored, found)
+
+
+def _invariant(extent: Atom, inside: set[Var]) -> bool:
+    return isinstance(extent, Const) or not any(v in inside for v in poly_of(extent).vars())
