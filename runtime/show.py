@@ -1,0 +1,55 @@
+"""Results for people: records with a field per line, arrays as NumPy shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .records import SumValue, Value
+
+
+def show(value: Any) -> str:
+    """Any result of a program as text, without a final newline."""
+    if isinstance(value, np.ndarray):
+        return np.array2string(value, separator=", ", threshold=1000)
+    if isinstance(value, np.generic):
+        return str(value.item() if value.dtype.kind != "f" else value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return _group("", [("", v) for v in value])
+    if isinstance(value, SumValue):
+        name = type(value).__name__
+        return _group(name, [("", v) for v in value._values]) if value._values else name
+    if isinstance(value, Value):
+        name = type(value).__name__
+        return _group("" if name == "Record" else name, list(value._asdict().items()), True)
+    return str(value)
+
+
+def _group(name: str, items: list[tuple[str, Any]], lines: bool = False) -> str:
+    texts = [(f, show(v)) for f, v in items]
+    if not lines and all("\n" not in text for _, text in texts) and sum(len(text) for _, text in texts) < 90:
+        return f"{name}({', '.join(text for _, text in texts)})"
+    out = [f"{name}("]
+    width = max((len(f) for f, _ in texts), default=0)
+    for f, text in texts:
+        head = f"  {f:<{width}} = " if f else "  "
+        out.append(head + text.replace("\n", "\n" + " " * len(head)))
+    return "\n".join([*out, ")"])
+
+
+def to_plain(value: Any) -> Any:
+    """The value in lists, dicts and numbers, for JSON."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple):
+        return [to_plain(v) for v in value]
+    if isinstance(value, SumValue):
+        return {type(value).__name__: [to_plain(v) for v in value._values]}
+    if isinstance(value, Value):
+        return {f: to_plain(v) for f, v in value._asdict().items()}
+    return value

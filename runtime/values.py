@@ -1,0 +1,396 @@
+"""Python values to flat leaves by type, and back.
+
+Numbers widen as in the language (integers to floats, f32 to f64), nothing narrows, bool never
+converts; inputs are never changed.  A record is taken from one of our records, a mapping, a
+NamedTuple or a dataclass; an array of records from a record of arrays, or a list of records.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..compiler import errors
+from ..compiler.errors import Span
+from . import shapes
+from .records import SumValue, Value, _nfc, ctor_class, record_class
+from .shapes import Array, Record, Scalar, Sum, Tuple
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    k: np.dtype(v)
+    for k, v in {"f64": np.float64, "f32": np.float32, "i64": np.int64, "i32": np.int32, "bool": np.bool_}.items()
+}
+KINDS = {v: k for k, v in DTYPES.items()}
+WIDENS = {
+    "f64": ("f64", "f32", "i64", "i32"), "f32": ("f32", "i64", "i32"), "i64": ("i64", "i32"), "i32": ("i32",),
+    "bool": ("bool",),
+}
+
+
+class Reader:
+    """Reads the arguments of one call; `sizes` collects what they say about the names of sizes."""
+
+    def __init__(self, function: str, spans: dict[str, Span] | None = None) -> None:
+        self.function = function
+        self.spans = spans or {}
+        self.param = ""
+        self.sizes: dict[str, tuple[int, str]] = {}
+
+    # ------------------------------------------------------------ entry points
+
+    def read(self, value: Any, t: shapes.Type, name: str) -> list[Any]:
+        """The leaves of one argument."""
+        self.param = name
+        if type(value) is np.ndarray and type(t) is Array and type(t.element) is Scalar:
+            return [self._array(value, t, name)]
+        out: list[Any] = []
+        self._value(value, t, name, out)
+        return out
+
+    def _fail(self, path: str, t: object, found: object, help: str | None = None) -> NoReturn:
+        raise errors.TypeError(
+            "DV0607", f"`{path}` of {self.function}: expected {t}, found {describe(found)}",
+            self.spans.get(self.param), help=help,
+        )
+
+    def _fail_size(self, message: str) -> NoReturn:
+        raise errors.SizeError("DV0608", f"{self.function}: {message}", self.spans.get(self.param))
+
+    # ------------------------------------------------------------ by type
+
+    def _value(self, value: Any, t: shapes.Type, path: str, out: list[Any]) -> None:
+        match t:
+            case Scalar(kind):
+                got = self._scalar(value, kind, path)
+                out.append(got)
+                if kind in ("i64", "i32") and path == self.param:
+                    self._size(path, int(got), path, None)
+            case Array(Scalar()):
+                out.append(self._array(value, t, path))
+            case Array(Record() as element, sizes):
+                parts = self._columns(value, [f for f, _ in element.fields], t, path)
+                for (f, s), part in zip(element.fields, parts, strict=True):
+                    self._value(part, array_of(s, sizes), f"{path}.{f}", out)
+            case Array(Sum() as element, sizes):
+                self._array_of_sums(value, element, t, path, out)
+            case Array(Tuple(items), sizes):
+                for i, (s, part) in enumerate(zip(items, self._split(value, len(items), t, path), strict=True)):
+                    self._value(part, array_of(s, sizes), f"{path}[{i}]", out)
+            case Tuple(items):
+                if not isinstance(value, (tuple, list)) or len(value) != len(items):
+                    self._fail(path, t, value)
+                for i, s in enumerate(items):
+                    self._value(value[i], s, f"{path}[{i}]", out)
+            case Record(_, fields):
+                for (f, s), part in zip(fields, self._fields(value, t, [f for f, _ in fields], path), strict=True):
+                    self._value(part, s, f"{path}.{f}", out)
+            case Sum():
+                self._sum(value, t, path, out)
+            case _:
+                self._fail(path, t, value)
+
+    def _scalar(self, value: Any, kind: str, path: str) -> Any:
+        if type(value) is float and kind == "f64":
+            return value
+        found, plain = _kind_of_scalar(value), value
+        if found is None and isinstance(value, np.ndarray) and value.ndim == 0:
+            plain = value[()]
+            found = _kind_of_scalar(plain)
+        if found is None and not isinstance(value, (np.ndarray, np.generic)) and hasattr(value, "__index__"):
+            plain, found = int(value), "i64"
+        small = kind == "i32" and type(plain) is int and -(2**31) <= plain < 2**31
+        if found not in WIDENS[kind] and not small:
+            self._fail(path, kind, value, _narrowing(found, kind))
+        if found == "i64" and not -(2**63) <= int(plain) < 2**63:
+            raise errors.ValueError_(
+                "DV0616", f"`{path}` of {self.function}: {plain} is beyond the range of i64", self.spans.get(self.param)
+            )
+        if kind == "bool":
+            return bool(plain)
+        if kind == "f64":
+            return float(plain)
+        return np.float32(plain) if kind == "f32" else int(plain)
+
+    def _array(self, value: Any, t: Array, path: str) -> np.ndarray[Any, Any]:
+        kind = t.element.kind if isinstance(t.element, Scalar) else ""
+        dtype = DTYPES[kind]
+        if type(value) is not np.ndarray:
+            value = self._as_array(value, t, path)
+        if value.dtype != dtype:
+            found = _kind_of_dtype(value.dtype)
+            if found == "i64" and value.dtype.kind == "u" and value.size and value.max() >= 2**63:
+                self._fail(path, t, value, "the values are beyond the range of i64")
+            if value.size and (found is None or found not in WIDENS[kind]):
+                self._fail(path, t, value, _narrowing(found, kind))
+            value = value.astype(dtype)
+        flags = value.flags
+        if not (flags.c_contiguous and flags.aligned):
+            value = np.require(value, dtype, ["C", "A"])
+        if value.ndim != len(t.sizes):
+            if value.size:
+                self._fail(path, t, value)
+            value = value.reshape(*value.shape, *(s if isinstance(s, int) else 0 for s in t.sizes[value.ndim:]))
+        for axis, (size, n) in enumerate(zip(t.sizes, value.shape, strict=True)):
+            self._size(size, n, path, axis)
+        return value
+
+    def _as_array(self, value: Any, t: Array, path: str) -> np.ndarray[Any, Any]:
+        if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+            self._fail(path, t, "a masked array", "fill or drop what is masked first")
+        if isinstance(value, (str, bytes, dict, set, Value)) or _kind_of_scalar(value) is not None:
+            self._fail(path, t, value)
+        try:
+            found = np.asarray(value)
+        except ValueError:
+            self._fail(path, t, "rows of different lengths")
+        except (TypeError, RuntimeError, OverflowError, MemoryError):
+            self._fail(path, t, value)
+        mixes = isinstance(value, (list, tuple)) and found.dtype.kind in "if" and _has_bool(value)
+        if found.dtype == object or mixes or found.dtype.kind in "USV":
+            self._fail(path, t, value)
+        return found
+
+    def _size(self, size: shapes.Size, n: int, path: str, axis: int | None) -> None:
+        """What one axis (or an integer argument, axis None) says about a size."""
+        where = path if axis is None else f"axis {axis} of `{path}`"
+        if isinstance(size, int):
+            if size != n:
+                self._fail_size(f"{where} has size {n}, expected {size}")
+        elif size.isidentifier() and size != "_":
+            known = self.sizes.setdefault(size, (n, where))
+            if known[0] != n:
+                verb = "is" if axis is None else "has size"
+                self._fail_size(f"{where} {verb} {n}, but {size} is {known[0]} (from {known[1]})")
+
+    # ------------------------------------------------------------ records and sums
+
+    def _fields(self, value: Any, t: object, names: list[str], path: str) -> list[Any]:
+        """The fields of a record, in order, from anything that has them."""
+        found = fields_of(value)
+        if found is None:
+            self._fail(path, t, value, f"give a dict or a record with {', '.join(names)}")
+        missing = [n for n in names if n not in found]
+        extra = [n for n in found if n not in names]
+        if missing or extra:
+            what = f"no field {missing[0]}" if missing else f"a field {extra[0]} that {t} has not"
+            self._fail(path, t, f"a record with {what}", f"its fields are {', '.join(names)}")
+        return [found[n] for n in names]
+
+    def _columns(self, value: Any, names: list[str], t: object, path: str) -> list[Any]:
+        """One array per field, from a record of arrays, a structured array or a list of records."""
+        if isinstance(value, np.ndarray) and value.dtype.names:
+            value = {n: value[n] for n in value.dtype.names}
+        if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+            rows = [self._fields(v, t, names, f"{path}[{i}]") for i, v in enumerate(value)]
+            return [[row[k] for row in rows] for k in range(len(names))]
+        return self._fields(value, t, names, path)
+
+    def _split(self, value: Any, count: int, t: object, path: str) -> list[Any]:
+        if isinstance(value, tuple) and len(value) == count:
+            return list(value)
+        if isinstance(value, list) and all(isinstance(v, (tuple, list)) and len(v) == count for v in value):
+            return [[v[k] for v in value] for k in range(count)]
+        self._fail(path, t, value, "give a tuple of arrays")
+
+    def _sum(self, value: Any, t: Sum, path: str, out: list[Any]) -> None:
+        arity = tuple((c, len(payload)) for c, payload in t.ctors)
+        if not isinstance(value, SumValue) or value._key[1:3] != (t.name, arity):
+            self._fail(path, t, value, f"one of {', '.join(c for c, _ in t.ctors)}")
+        out.append(value.tag)
+        for tag, (ctor, payload) in enumerate(t.ctors):
+            for i, s in enumerate(payload):
+                if tag == value.tag:
+                    self._value(value[i], s, f"{path}.{ctor}[{i}]", out)
+                else:
+                    out += blanks(s)
+
+    def _array_of_sums(self, value: Any, element: Sum, t: Array, path: str, out: list[Any]) -> None:
+        cells = np.empty(len(value), object) if isinstance(value, (list, tuple)) else value
+        if isinstance(value, (list, tuple)):
+            cells[:] = value
+        if not isinstance(cells, np.ndarray) or cells.dtype != object or cells.ndim != len(t.sizes):
+            self._fail(path, t, value, "give a list of values")
+        for axis, (size, n) in enumerate(zip(t.sizes, cells.shape, strict=True)):
+            self._size(size, n, path, axis)
+        rows: list[list[Any]] = []
+        for at in np.ndindex(cells.shape):
+            row: list[Any] = []
+            self._sum(cells[at], element, f"{path}{list(at)}", row)
+            rows.append(row)
+        for k, leaf in enumerate(shapes.leaves(element)):
+            flat = np.array([row[k] for row in rows], DTYPES[leaf.kind])
+            out.append(flat.reshape(cells.shape + flat.shape[1:]))
+
+
+def blanks(t: shapes.Type) -> list[Any]:
+    """Leaves of no meaning, for the payload of a constructor that isn't the one."""
+    out: list[Any] = []
+    for leaf in shapes.leaves(t):
+        shape = tuple(s if isinstance(s, int) else 0 for s in leaf.sizes)
+        out.append(np.zeros(shape, DTYPES[leaf.kind]) if leaf.sizes else DTYPES[leaf.kind].type(0).item())
+    return out
+
+
+def array_of(t: shapes.Type, sizes: tuple[shapes.Size, ...]) -> shapes.Type:
+    """`t[sizes]`, where `t` may be an array."""
+    return Array(t.element, sizes + t.sizes) if isinstance(t, Array) else Array(t, sizes)
+
+
+def fields_of(value: Any) -> dict[str, Any] | None:
+    """Names and values of anything that is like a record."""
+    if isinstance(value, Value):
+        return None if isinstance(value, SumValue) else value._asdict()
+    if isinstance(value, tuple):
+        names = getattr(value, "_fields", None)
+        return None if names is None else dict(zip(map(_nfc, names), value, strict=True))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {_nfc(f.name): getattr(value, f.name) for f in dataclasses.fields(value)}
+    if isinstance(value, dict) or (hasattr(value, "keys") and hasattr(value, "__getitem__")):
+        return {_nfc(str(k)): value[k] for k in value}
+    return None
+
+
+# ---------------------------------------------------------------- kinds
+
+
+def _kind_of_scalar(value: Any) -> str | None:
+    match value:
+        case bool() | np.bool_():
+            return "bool"
+        case float():
+            return "f64"
+        case int():
+            return "i64"
+        case np.generic():
+            return _kind_of_dtype(value.dtype)
+    return None
+
+
+def _kind_of_dtype(dtype: np.dtype[Any]) -> str | None:
+    """The kind that holds all values of a dtype."""
+    if dtype.kind == "f":
+        return "f64" if dtype.itemsize == 8 else "f32" if dtype.itemsize in (2, 4) else None
+    if dtype.kind == "i":
+        return "i64" if dtype.itemsize == 8 else "i32"
+    if dtype.kind == "u":
+        return "i64" if dtype.itemsize >= 4 else "i32"
+    return "bool" if dtype.kind == "b" else None
+
+
+def _has_bool(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_has_bool, value))
+    return isinstance(value, (bool, np.bool_))
+
+
+def _narrowing(found: str | None, kind: str) -> str | None:
+    if found == "bool":
+        return "bool never converts by itself"
+    if kind == "f32" and found == "f64":
+        return "nothing narrows unasked: give numpy.float32(…) or .astype(numpy.float32)"
+    if kind in ("i64", "i32") and found in ("f64", "f32"):
+        return "nothing narrows unasked: round it first"
+    return None
+
+
+def describe(value: Any) -> str:
+    """A value in a few words, for messages."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, np.ndarray):
+        kind = KINDS.get(value.dtype, str(value.dtype))
+        return f"an array {kind}[{', '.join(map(str, value.shape))}]" if value.ndim else f"{kind} {value[()]}"
+    kind = _kind_of_scalar(value)
+    if kind is not None:
+        return f"{'i64' if isinstance(value, int) and kind != 'bool' else kind} {value}"
+    if value is None:
+        return "None"
+    return f"a {type(value).__name__}"
+
+
+def infer(value: Any, name: str, function: str) -> shapes.Type:
+    """The type of an argument whose parameter has none: dtype and rank, never sizes."""
+    kind = _kind_of_scalar(value)
+    if kind is not None:
+        return Scalar(kind)
+    if isinstance(value, SumValue):
+        raise errors.UnsupportedError("DV0901", f"`{name}` of {function}: a sum value needs a typed parameter: not yet")
+    fields = fields_of(value)
+    if fields is not None:
+        label = type(value).__name__ if isinstance(value, Value) and type(value).__name__ != "Record" else ""
+        return Record(label, tuple((f, infer(v, f"{name}.{f}", function)) for f, v in fields.items()))
+    if isinstance(value, tuple):
+        return Tuple(tuple(infer(v, f"{name}[{i}]", function) for i, v in enumerate(value)))
+    reader = Reader(function)
+    array = value if isinstance(value, np.ndarray) else reader._as_array(value, Array(Scalar("f64"), ("_",)), name)
+    kind = _kind_of_dtype(array.dtype)
+    if kind is None:
+        reader._fail(name, "numbers", value)
+    return Array(Scalar(kind), tuple("_" for _ in array.shape)) if array.ndim else Scalar(kind)
+
+
+# ---------------------------------------------------------------- back to Python
+
+
+class Rebuilder:
+    """Makes Python values from flat results by their type."""
+
+    def __init__(self, results: Sequence[Any]) -> None:
+        self.results = results
+        self.at = 0
+
+    def take(self) -> Any:
+        self.at += 1
+        return self.results[self.at - 1]
+
+    def value(self, t: shapes.Type, outer: tuple[shapes.Size, ...] = ()) -> Any:
+        match t:
+            case Scalar(kind):
+                return self.take() if outer else PLAIN[kind](self.take())
+            case Array(element, sizes):
+                return self.value(element, outer + sizes)
+            case Tuple(items):
+                return tuple(self.value(s, outer) for s in items)
+            case Record(name, fields):
+                cls = record_class(name, tuple(f for f, _ in fields))
+                return cls(*(self.value(s, outer) for _, s in fields))
+            case Sum():
+                tags = self.take()
+                payloads = [[self.value(s, outer) for s in payload] for _, payload in t.ctors]
+                return self._array_of_sums(t, tags, payloads) if outer else self._sum(t, int(tags), payloads)
+        raise AssertionError(t)
+
+    def _sum(self, t: Sum, tag: int, payloads: list[list[Any]]) -> Any:
+        cls = ctor_class(t.name, tuple((c, len(p)) for c, p in t.ctors), tag)
+        return cls(*payloads[tag])
+
+    def _array_of_sums(self, t: Sum, tags: np.ndarray[Any, Any], payloads: list[list[Any]]) -> np.ndarray[Any, Any]:
+        out = np.empty(tags.shape, object)
+        for at in np.ndindex(tags.shape):
+            out[at] = self._sum(t, int(tags[at]), [[_item(part, at) for part in p] for p in payloads])
+        return out
+
+
+def _item(part: Any, at: tuple[int, ...]) -> Any:
+    """One element of a payload that travels as arrays."""
+    if isinstance(part, np.ndarray):
+        got = part[at]
+        return got.item() if isinstance(got, np.generic) and got.dtype != np.float32 else got
+    if isinstance(part, Value):
+        return type(part)(*(_item(v, at) for v in part._values))
+    return tuple(_item(v, at) for v in part)
+
+
+PLAIN: dict[str, Callable[[Any], Any]] = {
+    "f64": float, "f32": np.float32, "i64": int, "i32": int, "bool": bool,
+}
+
+
+def rebuild(results: Sequence[Any], t: shapes.Type) -> Any:
+    """The Python value of type `t` that these flat results make."""
+    if isinstance(t, Scalar):
+        return PLAIN[t.kind](results[0])
+    return Rebuilder(results).value(t)
