@@ -111,7 +111,7 @@ class _Layout:
         previous, top = self.out[-1], self.frames[-1]
         opener = top.match if top.match is not None and previous.type not in _OPENERS else \
             previous if previous.type in _OPENERS else None
-        if opener is not None and self.open_block(opener, token):
+        if opener is not None and self.open_block(opener, token, at):
             return
         if top.bracket is not None or previous.type == "FATARROW" and column > top.column:
             return
@@ -137,7 +137,7 @@ class _Layout:
             top.next_line()
             self.virtual("NEWLINE", token.span)
 
-    def open_block(self, opener: Token, token: Token) -> bool:
+    def open_block(self, opener: Token, token: Token, at: int) -> bool:
         """Whether the line begins a block; if its indentation says no, its place is filled."""
         top = self.frames[-1]
         is_match = opener is top.match
@@ -149,6 +149,8 @@ class _Layout:
             return True
         what = "the arms of this `match`" if is_match else f"what follows `{opener.text}`"
         self.missing_block(opener, is_match, f"{what} should stand here or indented on the next line")
+        if token.span.col == 1 and not self.declares(at):
+            self.noise.add(token.span.line)  # the body, not indented: one error is enough
         return False
 
     def missing_block(self, opener: Token, is_match: bool, message: str) -> None:
@@ -236,7 +238,7 @@ class _Layout:
                 top.match = None
             self.brackets += 1
             self.push(_Frame(token, token.span.col), token)
-        elif kind == "MATCH":
+        elif kind == "MATCH" and not (self.out and self.out[-1].type in ("DOT", "LET", "DEF")):
             top.match = token
         elif kind == "FOR":
             top.fors += 1

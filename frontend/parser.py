@@ -1,7 +1,7 @@
 """From text to surface syntax: `parse` for a file, `parse_expr` for one expression.
 
 lexer.py makes tokens, layout.py blocks and declarations, lark's LALR parser runs over the tokens of one
-declaration after the other, builder.py makes the nodes, messages.py says what is wrong.
+declaration after the other, builder.py makes the nodes, repair.py and hints.py say what is wrong and go on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from . import syntax as s
 from .builder import Builder
 from .layout import MAX_DEPTH, Chunk, layout, too_deep
 from .lexer import Comment, Lexed, Token, lex
-from .messages import repair
+from .repair import repair
 
 _GRAMMAR = Path(__file__).with_name("grammar.lark")
 _LOCK = Lock()
