@@ -191,14 +191,18 @@ def nonneg(p: Poly, facts: tuple[Poly, ...] = (), depth: int = _DEPTH) -> bool:
         return False
     indices = [f for f in p.factors() if isinstance(f, Var) and f.extent is not None]
     for v in sorted(indices, key=lambda f: -f.uid):
-        step = p.substitute(lambda w, v=v: of_factor(v) + number(1) if w is v else None) - p
+        step = _put(p, v, of_factor(v) + number(1)) - p
         if nonneg(step, facts, depth - 1):
-            return nonneg(p.substitute(lambda w, v=v: number(0) if w is v else None), facts, depth - 1)
+            return nonneg(_put(p, v, number(0)), facts, depth - 1)
         if nonneg(-step, facts, depth - 1):
             assert v.extent is not None
-            last = poly_of(v.extent) - number(1)
-            return nonneg(p.substitute(lambda w, v=v, last=last: last if w is v else None), facts, depth - 1)
+            return nonneg(_put(p, v, poly_of(v.extent) - number(1)), facts, depth - 1)
     return any(nonneg(p - f, (), depth - 1) for f in facts if f.factors().keys() & p.factors().keys())
+
+
+def _put(p: Poly, v: Var, value: Poly) -> Poly:
+    """p with v replaced."""
+    return p.substitute(lambda w: value if w is v else None)
 
 
 def _factor_nonneg(f: Factor) -> bool:

@@ -139,7 +139,6 @@ def _seed(block: Block, linear: set[Var], need: set[Var]) -> None:
         if isinstance(op, Loop):
             if op.extent is not None:
                 want([op.extent])
-            want(v for v in s.vars if v in linear for v in v.type.shape)
             n = len(op.states)
             want(a for st, a in zip(op.states, op.body.results[:n], strict=True) if st in linear)
         elif isinstance(op, If):

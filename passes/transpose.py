@@ -234,7 +234,8 @@ class _Transposer:
             names += [v.name + "s" for v in plan.columns]
             new = self.b.emit_loop(Loop(index, extent, vars, inits, head, body, modes, op.down), names)
         self.wanted.difference_update(own)
-        for old, v in zip([s.vars[k] for k in states] + [s.vars[n + k] for k in outs], new, strict=False):
+        olds = [s.vars[k] for k in states] + [s.vars[n + k] for k in outs]
+        for old, v in zip(olds, new, strict=False):
             v.nonneg = v.nonneg or old.nonneg
             self.env[old] = v
         if head is not None:
@@ -373,8 +374,8 @@ class _Transposer:
             return self.replayed(fill)
 
         new = self.b.emit_if(If(subst(op.cond, self.env), side(op.then), side(op.orelse)), [v.name for v in free])
-        for v, c in zip(free, new, strict=True):
-            self.add(cts, v, c)
+        for v, done in zip(free, new, strict=True):
+            self.add(cts, v, done)
 
     def replayed(self, fill: Callable[[], Sequence[Atom]]) -> Block:
         before, self.replay = self.replay, True
@@ -423,10 +424,10 @@ class _Transposer:
             return
         loop = Loop(i, extent, states, tuple(inits), None, body, ("sum",) * len(free), bool(carried) and not op.down)
         new = b.emit_loop(loop, [v.name for v in states] + [v.name + "_bar" for v in free])
-        for k, c in zip(carried, new, strict=False):
-            self.add(cts, op.inits[k], c)
-        for v, c in zip(free, new[len(carried):], strict=True):
-            self.add(cts, v, c)
+        for k, done in zip(carried, new, strict=False):
+            self.add(cts, op.inits[k], done)
+        for v, done in zip(free, new[len(carried):], strict=True):
+            self.add(cts, v, done)
 
 
 # ---------------------------------------------------------------- effects
