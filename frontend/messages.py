@@ -116,7 +116,7 @@ class Place:
 
     @property
     def after_operand(self) -> bool:
-        return self.previous.type in OPERANDENDS and "STAR" in self.accepted
+        return self.previous.type in OPERAND_ENDS and "STAR" in self.accepted
 
     def statement(self) -> int:
         """Where the line of the current block begins that holds the place."""
