@@ -417,7 +417,7 @@ class _Transposer:
             nexts = [self.dense(inner, op.states[k], in_place=True) for k in carried]
             free.extend(v for v in inner if v not in local)
             sums = [self.take(inner, v) for v in free]
-            return (*nexts, *(c for c in sums if c is not None))
+            return (*nexts, *(total for total in sums if total is not None))
 
         body = self.replayed(fill)
         if not carried and not free:
