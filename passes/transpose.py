@@ -411,8 +411,8 @@ class _Transposer:
             self.sweep(op.body, pending)
             for k, c in zip(carried, states, strict=True):
                 self.add(inner, op.body.results[k], c)
-            for k, c in given:
-                self.add(inner, op.outs[k], b.index(c, i, safe=True) if op.modes[k] == "build" else c)
+            for k, out in given:
+                self.add(inner, op.outs[k], b.index(out, i, safe=True) if op.modes[k] == "build" else out)
             self.reverse(pending, inner)
             nexts = [self.dense(inner, op.states[k], in_place=True) for k in carried]
             free.extend(v for v in inner if v not in local)
