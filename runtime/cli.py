@@ -1,0 +1,185 @@
+"""The command `derivant`: run, grad, check, explain.
+
+Results go to stdout, everything else to stderr.  Exit codes: 0 fine, 1 the program or its data is
+wrong, 2 usage, 70 our own fault (a reproducer is written), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from ..compiler import errors
+from . import data, guard
+
+FINE, WRONG, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
+STAGES = ("parsed", "typed", "core", "derivative", "optimised", "loops", "llvm", "asm")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs a command line and exits with its code."""
+    sys.exit(run_command(sys.argv[1:] if argv is None else argv))
+
+
+def run_command(argv: list[str]) -> int:
+    """The exit code of a command line; never raises."""
+    as_json = "--json" in argv
+    try:
+        with guard.guarded("command line", " ".join(argv)):
+            cli.main(argv, prog_name="derivant", standalone_mode=False)
+            sys.stdout.flush()
+        return FINE
+    except click.exceptions.Exit as e:
+        return e.exit_code
+    except click.UsageError as e:
+        e.show(sys.stderr)
+        return USAGE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("derivant: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has had enough; what is still buffered must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    except errors.InternalError as e:
+        click.echo(e.to_json() if as_json else f"derivant: {e.message}", err=True)
+        return FAULT
+    except errors.Error as e:
+        if e.code == "DV0510":
+            click.echo("derivant: interrupted", err=True)
+            return INTERRUPTED
+        click.echo(e.to_json() if as_json else e.render(_color()), err=True)
+        return WRONG
+
+
+def _color() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _print(text: str) -> None:
+    """To stdout in UTF-8, whatever the locale says."""
+    out = getattr(sys.stdout, "buffer", None)
+    if out is None:
+        sys.stdout.write(text + "\n")
+    else:
+        sys.stdout.flush()
+        out.write(text.encode("utf-8", "surrogateescape") + b"\n")
+        out.flush()
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        from .. import __version__
+
+        _print(f"derivant {__version__}")
+        ctx.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: derivant run model.dv --arg n=3")
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version,
+              help="Print the version and exit.")
+def cli() -> None:
+    """Compile and run differentiable programs."""
+
+
+_file = click.argument("file", metavar="FILE")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
+_backend = click.option("--backend", type=click.Choice(["llvm", "interpreter", "loops"]), default=None, hidden=True)
+
+
+@cli.command("run", epilog="Example: derivant run fit.dv --arg rate=0.1 --arg data=points.csv --out fit.npz")
+@_file
+@click.argument("name", default="main")
+@click.option("--arg", "args", multiple=True, metavar="NAME=VALUE",
+              help="A number, true, false, JSON, or a file: .npy .npz .csv .json .txt.")
+@click.option("--out", metavar="FILE", help="Save the result as .npz, .json, .npy or .csv.")
+@_json
+@_backend
+def run(file: str, name: str, args: tuple[str, ...], out: str | None, as_json: bool, backend: str | None) -> None:
+    """Compile FILE, call main (or NAME), print the result."""
+    from . import output, show
+    from .api import load_file
+
+    texts: dict[str, str] = {}
+    for arg in args:
+        key, equals, text = arg.partition("=")
+        if not equals or not key.strip():
+            raise click.BadParameter(f"{arg!r} is not of the form NAME=VALUE", param_hint="--arg")
+        if key.strip() in texts:
+            raise click.BadParameter(f"{key.strip()} is given twice", param_hint="--arg")
+        texts[key.strip()] = text
+    if out is not None:
+        output.check_path(out)
+    function = load_file(file, backend).function(name)
+    names = [p.name for p in function.params]
+    for key in texts:
+        if key not in names:
+            raise errors.TypeError("DV0606", f"{name} has no parameter {key}", function.span,
+                                   help=f"its parameters: {', '.join(names)}" if names else "it has no parameters")
+    values = {p.name: data.read_argument(texts[p.name], p.type, p.name) for p in function.params if p.name in texts}
+    result = function(**values)
+    if out is not None:
+        output.save(result, out)
+    _print(_as_json(result) if as_json else show.show(result))
+
+
+def _as_json(result: Any) -> str:
+    import json
+
+    from .show import to_plain
+
+    return json.dumps(to_plain(result), ensure_ascii=False)
+
+
+@cli.command("grad", epilog="Example: derivant grad model.dv loss --wrt weights,bias")
+@_file
+@click.argument("name")
+@click.option("--wrt", metavar="NAMES", help="Parameters, by comma (default: the first).")
+@click.option("--mode", type=click.Choice(["reverse", "forward"]), default="reverse", show_default=True)
+def grad(file: str, name: str, wrt: str | None, mode: str) -> None:
+    """Print the gradient of NAME as a program."""
+    from .api import load_file
+
+    function = load_file(file).function(name)
+    names = [w.strip() for w in wrt.split(",")] if wrt else None
+    _print(function.derivative_source(names, mode).rstrip("\n"))
+
+
+@cli.command("check", epilog="Example: derivant check model.dv")
+@_file
+@_json
+def check(file: str, as_json: bool) -> None:
+    """Check the types of FILE (- is standard input)."""
+    from .api import load_file
+
+    try:
+        count = load_file(file).check()
+    except errors.InternalError:
+        raise
+    except errors.Error as e:
+        if as_json:
+            _print(e.to_json())
+            raise click.exceptions.Exit(WRONG) from None
+        raise
+    if as_json:
+        _print("[]")
+    else:
+        click.echo(f"{file}: {count} function{'' if count == 1 else 's'}, no errors", err=True)
+
+
+@cli.command("explain", epilog="Example: derivant explain model.dv loss --stage optimised")
+@_file
+@click.argument("name")
+@click.option("--stage", type=click.Choice(STAGES), help="Print the program after this stage.")
+@_json
+def explain(file: str, name: str, stage: str | None, as_json: bool) -> None:
+    """What the compiler makes of NAME: its stages, the rules that fired."""
+    import json
+
+    from .api import load_file
+
+    text = load_file(file).function(name).explain(stage)
+    _print(json.dumps({"function": name, "stage": stage, "text": text}) if as_json else text.rstrip("\n"))
