@@ -16,6 +16,7 @@ what the parser finds wrong there is noise.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ..compiler.errors import Label, Span, SyntaxError
 from .lexer import DECLARATIONS, OPERAND_ENDS, SOFT, Lexed, Token
@@ -120,17 +121,24 @@ class _Layout:
         elif column > top.column:
             self.unexpected_indent(token)
         else:
+            self.between(token)
             self.close_blocks(column)
             self.next_line(token)
 
+    def between(self, token: Token) -> None:
+        """Refuses a column between those of two blocks, and takes the line for one of the inner block."""
+        column = token.span.col
+        for outer, inner in pairwise(self.frames):
+            if outer.bracket is None and inner.bracket is None and outer.column < column < inner.column:
+                self.wrong("DV0110", "this line's indentation fits no line above it", token.span,
+                           help=f"begin it at column {inner.column} or {outer.column}")
+                inner.column = column
+
     def next_line(self, token: Token) -> None:
-        """The token begins a line at or above the column of its block."""
+        """The token begins a line of its block, or goes on in a bracket."""
         top = self.frames[-1]
         if top.bracket is not None:
             return
-        if token.span.col > top.column:
-            self.wrong("DV0110", "this line's indentation fits no line above it", token.span,
-                       help=f"begin it at column {top.column}")
         if len(self.frames) == 1 and not self.expression:
             self.end_declaration()
         else:

@@ -1,0 +1,201 @@
+"""What the errors say.  Every hint is tested both ways: a mistake that it names, a program that it leaves alone."""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass
+
+import pytest
+from derivant.compiler.errors import Error, Source, SyntaxError
+from derivant.frontend.hints import HINTS
+from derivant.frontend.parser import parse
+
+
+def errors(text: str) -> tuple[Error, ...]:
+    try:
+        parse(Source("t.dv", text))
+    except SyntaxError as found:
+        return found.errors
+    return ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """`bad` has exactly the one error that says `says` at `line:col`; `good` has none."""
+
+    hint: str
+    bad: str
+    says: str
+    at: tuple[int, int]
+    good: str
+    help: str = ""
+
+
+IN_BLOCK = "def f(x) =\n  "
+
+CASES = [
+    Case("foreign_declaration", "func f(x) = x", "declared with `def`", (1, 1), "def func(x) = x"),
+    Case("foreign_declaration", "struct A = B | C", "declared with `type`", (1, 1), "def struct(data) = data"),
+    Case("foreign_declaration", "fn(x) = x", "declared with `def`", (1, 1), "let f = fn(x) -> x"),
+    Case("no_declaration", "x = 3", "a value is named with `let`", (1, 1), "let x = 3", "let x = …"),
+    Case("no_declaration", "f(x) + 3", "only declarations", (1, 1), "let y = f(x) + 3"),
+    Case("capital", "def F(x) = x", "begins with a small letter", (1, 5), "def f(F) = F", "`f`"),
+    Case("capital", "type shape = A | B", "begins with a capital", (1, 6), "type Shape = A | B", "`Shape`"),
+    Case("parameters", "def f = 3", "list of parameters", (1, 5), "def f() = 3", "def f() = …"),
+    Case("parameters", "def f x y = x", "in parentheses", (1, 7), "def f(x, y) = x", "def f(x, y)"),
+    Case("import_all", "from stats import *", "one by one", (1, 19), "from stats import a, b"),
+    Case("return_", IN_BLOCK + "return x + 1", "no `return`", (2, 3), IN_BLOCK + "let return = x\n  return + 1"),
+    Case("return_", IN_BLOCK + "return y", "no `return`", (2, 3), "def f(return) = return"),
+    Case("var", IN_BLOCK + "var y = x\n  y", "a value is named with `let`", (2, 3), IN_BLOCK + "let var = x\n  var"),
+    Case("var", IN_BLOCK + "let mut y = x\n  y", "values don't change", (2, 7), IN_BLOCK + "let mut = x\n  mut"),
+    Case("assignment", IN_BLOCK + "y = x\n  y", "a value is named with `let`", (2, 3), IN_BLOCK + "let y = x\n  y"),
+    Case("assignment", IN_BLOCK + "x[0] = 1\n  x", "values don't change", (2, 3), IN_BLOCK + "x with [0] = 1",
+         "let x = x with [0] = …"),
+    Case("def_in_block", IN_BLOCK + "def g(y) = y\n  g(x)", "inside a block", (2, 3), IN_BLOCK + "let g(y) = y\n  g(x)"),
+    Case("block_without_value", IN_BLOCK + "let y = x", "ends with an expression", (2, 3), IN_BLOCK + "let y = x\n  y"),
+    Case("value_before_the_end", IN_BLOCK + "show(x)\n  x", "only the last line", (2, 3),
+         IN_BLOCK + "let _ = show(x)\n  x"),
+    Case("semicolon", IN_BLOCK + "let y = x;\n  y", "doesn't end with `;`", (2, 12), "def f(x) = (let y = x; y)"),
+    Case("semicolon", IN_BLOCK + "let y = x; y", "line of its own", (2, 12), "def f(x) = match x { A -> 1; B -> 2 }"),
+    Case("comma_before_filter", "def f(x) = [i for i < n, if i > 2]", "no `,` stands between", (1, 24),
+         "def f(x) = [i for i < n, j < m if i > 2]"),
+    Case("dots", "def f(x) = x[1..3]", "written with `:`", (1, 15), "def f(x) = x[1:3]"),
+    Case("dots", "def f(x) = 1 .. 3", "only in generators", (1, 14), "def f(x) = [i for i in 1 .. 3]"),
+    Case("keyword_as_name", IN_BLOCK + "let loop = 3\n  x", "can name nothing", (2, 7), IN_BLOCK + "let loops = 3\n  x"),
+    Case("keyword_as_name", "def f(x) = x.in", "can name nothing", (1, 14), "def f(x) = x.into"),
+    Case("else_missing", "def f(x) = if x then 1", "no `else`", (1, 12), "def f(x) = if x then 1 else 2"),
+    Case("else_missing", "def f(x) = if a then 1 else g(if x then 1)", "no `else`", (1, 31),
+         "def f(x) = [i for i if x]"),
+    Case("python_conditional", "def f(x) = 1 if x else 2", "if c then a else b", (1, 14),
+         "def f(x) = [1 for i if x] + (if x then 1 else 2)"),
+    Case("let_in", "def f(x) = let y = x in y", "no `let … in`", (1, 12), IN_BLOCK + "let y = x\n  y"),
+    Case("let_in", "def f(x) = x + let y = 3", "no expression", (1, 16), "def f(x) = x + (let y = 3; y)"),
+    Case("comma_before_for", "def f(x) = sum(x[i], for i < n)", "no `,` stands between", (1, 20),
+         "def f(x) = sum(x, for i < n do i)"),
+    Case("lambda_", "def f(x) = map(lambda y: y + 1, x)", "fn x -> e", (1, 16), "def f(lambda) = lambda[1:]"),
+    Case("large_operand", "def f(x) = 1 + if x then 1 else 2", "alone or in parentheses", (1, 16),
+         "def f(x) = 1 + (if x then 1 else 2)"),
+    Case("large_operand", "def f(x) = -for i < n do i", "alone or in parentheses", (1, 13),
+         "def f(x) = g(for i < n do i)"),
+    Case("lone_while", "def f(x) = while x > 0 do x - 1", "belongs to a loop", (1, 12),
+         "def f(x) = loop y = x while y > 0 do y - 1"),
+    Case("arms", "def f(x) = match x of\n  A -> 1", "without `of`", (1, 20), "def f(of) = match of\n  A -> 1"),
+    Case("arms", "def f(x) = match x with\n  A -> 1", "without `with`", (1, 20),
+         "def f(x) = match (x with a = 1)\n  A -> 1"),
+    Case("arms", "def f(x) = match x:\n  A -> 1", "without `:`", (1, 19), "def f(x) = match x { A -> 1 }"),
+    Case("arms", "def f(x) = match x\n  | A -> 1\n  B -> 1", "without `|`", (2, 3),
+         "def f(x) = match x\n  A\n  | B -> 1"),
+    Case("arms", "def f(x) = match x\n  A -> 1\n  | B -> 1", "without `|`", (3, 3),
+         "def f(x) = match x\n  A -> 1\n  B | C -> 1"),
+    Case("arms", "def f(x) = match x\n  case A -> 1", "begins with its pattern", (2, 3),
+         "def f(x) = match x\n  case -> 1"),
+    Case("generators", "def f(x) = [i for i <= n]", "below its bound", (1, 21), "def f(x) = [i for i < n if i <= 2]"),
+    Case("generators", "def f(x) = [i for i = 0 .. n]", "`i in a .. b`", (1, 21), "def f(x) = [i for i in 0 .. n]"),
+    Case("type_over_lines", "def f(g: f64 ->\n    f64) = g", "opens a block", (1, 14), "def f(g: f64 -> f64) = g"),
+    Case("equals", "def f(x) = if x = 3 then 1 else 2", "`==` compares", (1, 17), "def f(x) = g(x = 3)", "`==`"),
+    Case("word_operators", "def f(x) = x is 3", "`==` compares", (1, 14), "def f(is) = is == 3"),
+    Case("word_operators", "def f(x) = x mod 3", "no operator", (1, 14), "def f(x) = mod(x, 3)", "`%`"),
+    Case("word_operators", "def f(x) = 3 in x", "only in generators", (1, 14), "def f(x) = [i for i in x]"),
+    Case("word_operators", "def f(x) = 3 not in x", "only in generators", (1, 14), "def f(x) = not x"),
+    Case("unary_plus", "def f(x) = +x", "no `+` in front", (1, 12), "def f(x) = 1 + x"),
+    Case("braces", "def f(x) = {a = x, b = 1}", "braces make no value", (1, 12), "def f(x) = fn {a, b} -> a"),
+    Case("tuples", "def f(x) = g((x,))", "two elements or more", (1, 16), "def f(x) = g((x, x,))"),
+    Case("tuples", "def f(x) = ()", "no empty tuple", (1, 12), "def f() = g()"),
+    Case("juxtaposition", "def f(x) = g x", "operator is missing", (1, 14), "def f(x) = g(x)", "`g(x)`"),
+    Case("juxtaposition", "def f(x) = 2 x + 1", "operator is missing", (1, 14), "def f(x) = 2 * x + 1", "`2 * x`"),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.hint}-{c.bad[:30]!r}")
+def test_hint_fires(case: Case) -> None:
+    found = errors(case.bad)
+    assert len(found) == 1, [e.message for e in found]
+    (error,) = found
+    assert case.says in f"{error.message} {error.help}"
+    assert case.help in (error.help or "")
+    assert error.span is not None
+    assert (error.span.line, error.span.col) == case.at
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.hint}-{c.good[:30]!r}")
+def test_hint_leaves_programs_alone(case: Case) -> None:
+    assert errors(case.good) == ()
+
+
+def test_every_hint_has_a_case() -> None:
+    assert {h.__name__ for h in HINTS} == {c.hint for c in CASES}
+
+
+LEXICAL = [
+    ("x && y", "DV0105", "`and`"), ("x || y", "DV0105", "`or`"), ("!x", "DV0105", "`not`"), ("x ^ 2", "DV0105", "`**`"),
+    ("x² + 1", "DV0105", "`x**2`"), ("x ≤ y", "DV0105", "`<=`"), ("x · y", "DV0105", "`*`"), ("x <> y", "DV0105", "`!=`"),
+    ("x === y", "DV0105", "`==`"), ("2x", "DV0103", "`2 * x`"), ("0x1F", "DV0103", "decimal"),
+    ("1_000", "DV0103", "`1000`"), ("1e", "DV0103", "exponent"), ("1. + x", "DV0103", "`1.0`"), (".5", "DV0103", "`0.5`"),
+    ("1.2.3", "DV0103", ""), ("x.0", "DV0103", "`x[0]`"), ("1e999", "DV0103", "`inf`"), ("1" * 5000, "DV0103", ""),
+    ("'abc'", "DV0104", '`"abc"`'), ("x + '", "DV0104", "`f'`"), ('"abc', "DV0104", "same line"),
+    ('"a\\q"', "DV0104", "backslash"), ("x ? y", "DV0105", "if c then a else b"), ("x\u00a0+ y", "DV0101", "space"),
+    ("x + \x00y", "DV0101", "delete"), ("x 😀", "DV0101", ""), ("₁x", "DV0101", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "help"), LEXICAL)
+def test_characters(text: str, code: str, help: str) -> None:
+    found = errors(f"def f(x) = {text}\ndef g(x) = x")
+    assert found[0].code == code
+    assert help in (found[0].help or "")
+    assert len(found) == 1 or text == "x ? y"
+
+
+@pytest.mark.parametrize("text", ["x != y", "-1 - -x", "f'(x)", "x[-1]", "0 .. 1 # !", '"!&&^"', "x₁ + θ", "1.5e-3", "x<-1"])
+def test_characters_that_are_fine(text: str) -> None:
+    found = errors(f"def f(x) = {text}" if ".." not in text else f"def f(x) = [i for i in {text}\n]")
+    assert found == ()
+
+
+REPAIRS = [
+    ("def f(x) = if x > 0: 1 else 2", "DV0123", "`then` is expected here, not `:`", (1, 20)),
+    ("def f(x) = if x > 0 1 else 2", "DV0121", "`then` is missing before `1`", (1, 21)),
+    ("def f(x) = fn y: y", "DV0123", "`->` is expected here, not `:`", (1, 16)),
+    ("def f(x) = match x\n  A => 1", "DV0123", "`->` is expected here, not `=>`", (2, 5)),
+    ("def f(x) = g(x y)", "DV0121", "`,` is missing before `y`", (1, 16)),
+    ("def f(x) = x[1,,2]", "DV0121", "an expression is missing before `,`", (1, 16)),
+    ("def f(x) = x +", "DV0121", "an expression is missing at the end of the line", (1, 15)),
+    ("def f(x: ) = x", "DV0121", "a type is missing before `)`", (1, 10)),
+    ("def f(x) -> = x", "DV0121", "a type is missing before `=`", (1, 13)),
+    ("rule r(x): x = y", "DV0123", "`=>` is expected here, not `=`", (1, 14)),
+    ("def f(x) = (x))", "DV0112", "nothing is open", (1, 15)),
+    ("import 3", "DV0120", "`3` is not expected here", (1, 8)),
+    ("derivative f(x) = 3", "DV0120", "`=` is not expected here", (1, 17)),
+    ("implicit f(x) = y where y", "DV0124", "an equation", (1, 25)),
+    ("def f(x) = [i for (i, j) in 0 .. 3]", "DV0126", "one name", (1, 19)),
+    ("let Box((a, b), x: f64) = e", "DV0125", "neither a pattern nor", (1, 8)),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "message", "at"), REPAIRS)
+def test_repairs(text: str, code: str, message: str, at: tuple[int, int]) -> None:
+    (error,) = errors(text)
+    assert error.span is not None
+    assert (error.code, error.span.line, error.span.col) == (code, *at)
+    assert message in error.message
+
+
+def test_expected_in_words() -> None:
+    (error,) = errors("import 3")
+    assert error.notes == ("expected: a name",)
+    (error,) = errors("def f(x) =\n  let b = * / 3\n  b")
+    assert error.notes == ("expected: an expression",)
+
+
+def test_several_errors_in_order() -> None:
+    found = errors("def f(x) =\n  let y = 1 +\n  let z = * / 2\n  g z\n\ndef g(x) = +x\ntype t = A | B\ndef h(x) = x")
+    assert [e.span.line for e in found if e.span] == [2, 3, 4, 6, 7]
+
+
+def test_at_most_four_of_a_declaration() -> None:
+    assert len(errors("def f(x) =\n" + "  y = 1\n" * 20 + "  y")) == 4
+
+
+def test_a_bundle_is_caught_as_the_built_in() -> None:
+    with pytest.raises(builtins.SyntaxError):
+        parse(Source("t.dv", "def f(x) = +x\ndef g(x) = +x"))
