@@ -1,0 +1,113 @@
+"""The interface of compiled functions in Python: the context of abi.h, and what a function's slots are."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import Source, Span
+from .loops import Buf, LoopFunction, Site
+from .lower_shapes import Expr
+
+ABI_VERSION = 1
+HEADER = 64
+
+
+class Context(ctypes.Structure):
+    """`dv_context`."""
+
+    _fields_ = [
+        ("cancel", ctypes.c_int32),
+        ("code", ctypes.c_int32),
+        ("site", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+        ("values", ctypes.c_int64 * 4),
+        ("chunk", ctypes.c_void_p),
+        ("top", ctypes.c_void_p),
+        ("end", ctypes.c_void_p),
+        ("spare", ctypes.c_void_p),
+        ("heap", ctypes.c_void_p),
+        ("poll", ctypes.c_void_p),
+        ("last_poll", ctypes.c_int64),
+        ("show", ctypes.c_void_p),
+        ("host", ctypes.c_void_p),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ParamInfo:
+    name: str
+    kind: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultInfo:
+    """`shape` says how the caller computes the sizes; None: the function allocates."""
+
+    kind: str
+    rank: int
+    shape: tuple[Expr, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """All that a caller must know about one entry; JSON by `to_json` and `from_json`."""
+
+    name: str
+    symbol: str
+    params: tuple[ParamInfo, ...]
+    results: tuple[ResultInfo, ...]
+    sites: tuple[Site, ...]
+    copies: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "symbol": self.symbol,
+            "params": [[p.name, p.kind, p.rank] for p in self.params],
+            "results": [[r.kind, r.rank, None if r.shape is None else list(r.shape)] for r in self.results],
+            "sites": [[s.code, s.message, list(s.kinds), _span_to_json(s.span)] for s in self.sites],
+            "copies": list(self.copies),
+        }
+
+    @staticmethod
+    def from_json(data: dict[str, Any], sources: Sequence[Source] = ()) -> Signature:
+        """`sources` are those that spans may point into, found by name."""
+        named = {s.name: s for s in sources}
+        return Signature(
+            data["name"],
+            data["symbol"],
+            tuple(ParamInfo(n, k, r) for n, k, r in data["params"]),
+            tuple(ResultInfo(k, r, None if s is None else tuple(s)) for k, r, s in data["results"]),
+            tuple(Site(c, m, tuple(ks), _span_from_json(sp, named)) for c, m, ks, sp in data["sites"]),
+            tuple(data["copies"]),
+        )
+
+
+def signature(f: LoopFunction, symbol: str, shapes: Sequence[list[Expr] | None]) -> Signature:
+    """`shapes` has an entry for each result."""
+    results = []
+    for r, shape in zip(f.results, shapes, strict=True):
+        rank = len(r.shape) if isinstance(r, Buf) else 0
+        own = isinstance(r, Buf) and r.space == "heap"
+        results.append(ResultInfo(r.kind, rank, None if own or shape is None else tuple(shape)))
+    params = tuple(ParamInfo(p.name, p.value.kind, len(p.sizes)) for p in f.params)
+    return Signature(f.name, symbol, params, tuple(results), tuple(f.sites), tuple(f.copies))
+
+
+def _span_to_json(span: Span | None) -> Any:
+    if span is None:
+        return None
+    name = span.source.name if span.source else None
+    return [name, span.line, span.col, span.end_line, span.end_col]
+
+
+def _span_from_json(data: Any, named: dict[str, Source]) -> Span | None:
+    if data is None:
+        return None
+    name, *at = data
+    source = named.get(name) or (Source(name, "") if name is not None else None)
+    return Span(source, *at)

@@ -1,0 +1,581 @@
+"""Loop IR to LLVM text.
+
+A function becomes an entry of the C interface (abi.h), which unpacks the slots, and an internal
+function with the body, whose array parameters are `noalias`.  Registers that are assigned once are
+LLVM values, the others live in `alloca`s, as do pointers of buffers that change; LLVM's first pass
+turns them into values.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from . import llvm_runtime as rt
+from .ir import Const
+from .llvm_ops import Ops, constant
+from .llvm_runtime import LLVM_TYPES, MEMORY_TYPES, ROUTINES, needed
+from .llvm_special import SPECIAL
+from .loops import (
+    Accum,
+    Alloc,
+    Assign,
+    Branch,
+    Buf,
+    Check,
+    CopyIn,
+    FillIn,
+    For,
+    Free,
+    Grow,
+    Load,
+    LoopFunction,
+    LStmt,
+    Operand,
+    Place,
+    Reg,
+    Scope,
+    ShowAt,
+    Site,
+    Sort,
+    Store,
+    Swap,
+    While,
+    blocks,
+    walk,
+    writes,
+)
+
+_BYTES = {"f64": 8, "f32": 4, "i64": 8, "i32": 4, "bool": 1}
+# Temporaries of constant size live on the stack up to this size each, and in all.
+_STACK_EACH, _STACK_ALL = 2048, 32768
+_COLD = "!prof !0"
+
+_PRELUDE = """
+declare noalias ptr @malloc(i64) nounwind
+declare void @free(ptr) nounwind
+declare double @lgamma_r(double, ptr) nounwind
+"""
+
+_EPILOGUE = """
+!0 = !{!"branch_weights", i32 1000000, i32 1}
+"""
+
+
+def emit_module(functions: Sequence[LoopFunction]) -> str:
+    """The text of a module with these entries."""
+    bodies: list[str] = []
+    declared: dict[str, str] = {}
+    for f in functions:
+        emitter = _FunctionText(f)
+        bodies.append(emitter.text())
+        declared.update(emitter.ops.declared)
+    text = "\n".join(bodies)
+    helpers = "\n".join(needed(text, ROUTINES | SPECIAL))
+    # Routines call libm too.
+    libm = {n: d for n, d in declared.items()}
+    for name in ("exp", "log", "pow", "tan", "cos", "sin", "floor"):
+        if f"@{name}(" in helpers:
+            args = "double, double" if name == "pow" else "double"
+            libm.setdefault(name, f"declare double @{name}({args}) nounwind willreturn memory(none)")
+    return "\n".join([_PRELUDE, *libm.values(), helpers, text, _EPILOGUE])
+
+
+class _FunctionText:
+    """Emission of one function."""
+
+    def __init__(self, f: LoopFunction) -> None:
+        self.f = f
+        self.lines: list[str] = []
+        self.entry: list[str] = []
+        self.count = 0
+        self.block = "entry"
+        self.ops = Ops(self.emit, self.fresh)
+        self.values: dict[Reg, str] = {}
+        assigned = Counter(r for s in walk(f.body) for r in writes(s) if not isinstance(s, For))
+        self.mutable = {r for r, n in assigned.items() if n > 1}
+        self.mutable |= {s.buf.shape[0] for s in walk(f.body) if isinstance(s, Grow)}  # type: ignore[misc]
+        allocs = Counter(s.buf for s in walk(f.body) if isinstance(s, Alloc))
+        self.moving: set[Buf] = {b for b, n in allocs.items() if n > 1}
+        for s in walk(f.body):
+            match s:
+                case Swap(a, b):
+                    self.moving |= {a, b}
+                case Grow(b, _) | Free(b):
+                    self.moving.add(b)
+        self.stack = self.on_stack()
+        self.pointers: dict[Buf, str] = {}
+        self.failures: list[str] = []
+        self.extra: list[Site] = f.sites
+
+    # ------------------------------------------------ text
+
+    def emit(self, line: str) -> None:
+        self.lines.append(line)
+
+    def fresh(self) -> str:
+        self.count += 1
+        return f"%v{self.count}"
+
+    def label(self) -> str:
+        self.count += 1
+        return f"L{self.count}"
+
+    def start(self, label: str) -> None:
+        self.lines.append(f"{label}:")
+        self.block = label
+
+    def jump(self, label: str) -> None:
+        self.lines.append(f"  br label %{label}")
+
+    def on_stack(self) -> set[Buf]:
+        found, total = set(), 0
+        for s in walk(self.f.body):
+            if isinstance(s, Alloc) and s.buf.space == "temp" and all(isinstance(n, Const) for n in s.buf.shape):
+                size = _BYTES[s.buf.kind]
+                for n in s.buf.shape:
+                    size *= max(int(n.value), 0)  # type: ignore[union-attr]
+                if size <= _STACK_EACH and total + size <= _STACK_ALL and s.buf not in found:
+                    total += size
+                    found.add(s.buf)
+        return found
+
+    # ------------------------------------------------ the function
+
+    def text(self) -> str:
+        """The entry and the body."""
+        f = self.f
+        params: list[tuple[str, str, str]] = []  # type, attributes, value
+        loads: list[str] = []
+        slot = 0
+
+        def load(type_: str, value: str, offset: int) -> None:
+            loads.append(f"  {value}.p = getelementptr i8, ptr %slots, i64 {8 * offset}")
+            loads.append(f"  {value} = load {type_}, ptr {value}.p")
+
+        for p in f.params:
+            if isinstance(p.value, Reg):
+                value = f"%a{slot}"
+                t = LLVM_TYPES[p.value.kind]
+                if p.value.kind == "bool":
+                    load("i8", value + ".b", slot)
+                    loads.append(f"  {value} = icmp ne i8 {value}.b, 0")
+                else:
+                    load(t, value, slot)
+                params.append((t, "", value))
+                self.values[p.value] = value
+                slot += 1
+                continue
+            value = f"%a{slot}"
+            load("ptr", value, slot)
+            params.append(("ptr", "noalias readonly", value))
+            self.pointers[p.value] = value
+            for k, r in enumerate(p.sizes):
+                load("i64", f"%a{slot + 1 + k}", slot + 1 + k)
+                params.append(("i64", "", f"%a{slot + 1 + k}"))
+                self.values[r] = f"%a{slot + 1 + k}"
+            slot += 1 + 2 * len(p.sizes)
+        results: list[int] = []
+        for r in f.results:
+            results.append(slot)
+            if isinstance(r, Buf):
+                if r.space == "out":
+                    load("ptr", f"%a{slot}", slot)
+                    params.append(("ptr", "noalias", f"%a{slot}"))
+                    self.pointers[r] = f"%a{slot}"
+                slot += 1 + 2 * len(r.shape)
+            else:
+                slot += 1
+        self.body(f.body)
+        self.finish(results)
+        name = symbol(f.name)
+        formal = ", ".join(["ptr noalias %ctx", "ptr %slots", *(f"{t} {a} {v}" for t, a, v in params)])
+        actual = ", ".join(["ptr %ctx", "ptr %slots", *(f"{t} {v}" for t, _, v in params)])
+        entry = [
+            f"define i32 @{name}(ptr %ctx, ptr %slots) nounwind {{",
+            *loads,
+            f"  %code = call i32 @{name}.body({actual})",
+            "  %bad = icmp ne i32 %code, 0",
+            "  br i1 %bad, label %failed, label %leave",
+            "failed:",
+            "  call void @dv_heap_clear(ptr %ctx)",
+            "  br label %leave",
+            "leave:",
+            f"  %chunk.p = getelementptr i8, ptr %ctx, i64 {rt.CHUNK}",
+            "  %chunk = load ptr, ptr %chunk.p",
+            "  %used = icmp ne ptr %chunk, null",
+            "  br i1 %used, label %empty, label %exit",
+            "empty:",
+            "  call void @dv_leave(ptr %ctx)",
+            "  br label %exit",
+            "exit:",
+            "  ret i32 %code",
+            "}",
+        ]
+        body = [
+            f"define internal i32 @{name}.body({formal}) noinline nounwind {{",
+            "entry:",
+            *self.entry,
+            *self.lines,
+            *self.failures,
+            "}",
+        ]
+        return "\n".join([*body, *entry, ""])
+
+    def finish(self, slots: list[int]) -> None:
+        """Stores the results."""
+        for r, k in zip(self.f.results, slots, strict=True):
+            at = self.ops.line(f"getelementptr i8, ptr %slots, i64 {8 * k}")
+            if not isinstance(r, Buf):
+                v = self.get(r)
+                if r.kind == "bool":
+                    v = self.ops.line(f"zext i1 {v} to i64")
+                self.emit(f"  store {'i64' if r.kind == 'bool' else LLVM_TYPES[r.kind]} {v}, ptr {at}")
+            elif r.space == "heap":
+                p = self.pointer(r)
+                self.emit(f"  call void @dv_heap_detach(ptr %ctx, ptr {p})")
+                self.emit(f"  store ptr {p}, ptr {at}")
+                for j, n in enumerate(r.shape):
+                    to = self.ops.line(f"getelementptr i8, ptr %slots, i64 {8 * (k + 1 + j)}")
+                    self.emit(f"  store i64 {self.get(n)}, ptr {to}")
+        self.emit("  ret i32 0")
+
+    # ------------------------------------------------ operands and addresses
+
+    def get(self, a: Operand) -> str:
+        if isinstance(a, Const):
+            return constant(a)
+        if a in self.mutable:
+            return self.ops.line(f"load {LLVM_TYPES[a.kind]}, ptr {self.cell(a)}")
+        return self.values[a]
+
+    def cell(self, r: Reg) -> str:
+        """The stack cell of a register that is assigned several times."""
+        cell = f"%r{r.uid}"
+        if r not in self.values:
+            self.values[r] = cell
+            self.entry.append(f"  {cell} = alloca {LLVM_TYPES[r.kind]}")
+        return cell
+
+    def set(self, r: Reg, value: str) -> None:
+        if r in self.mutable:
+            self.emit(f"  store {LLVM_TYPES[r.kind]} {value}, ptr {self.cell(r)}")
+        else:
+            self.values[r] = value
+
+    def pointer(self, b: Buf) -> str:
+        if b in self.moving and b.space in ("temp", "heap"):
+            return self.ops.line(f"load ptr, ptr {self.home(b)}")
+        return self.pointers[b]
+
+    def home(self, b: Buf) -> str:
+        """The stack cell of a pointer that changes."""
+        home = f"%b{b.uid}"
+        if b not in self.pointers:
+            self.pointers[b] = home
+            self.entry += [f"  {home} = alloca ptr", f"  store ptr null, ptr {home}"]
+        return home
+
+    def set_pointer(self, b: Buf, value: str) -> None:
+        if b in self.moving:
+            self.emit(f"  store ptr {value}, ptr {self.home(b)}")
+        else:
+            self.pointers[b] = value
+
+    def address(self, p: Place) -> str:
+        """The address of a place, by Horner's rule over its whole index."""
+        base = self.pointer(p.buf)
+        if not p.prefix:
+            return base
+        offset: str | None = None
+        for k, n in enumerate(p.buf.shape):
+            if offset is not None:
+                offset = "0" if offset == "0" else self.ops.line(f"mul nsw i64 {offset}, {self.get(n)}")
+            if k < len(p.prefix):
+                i = self.get(p.prefix[k])
+                if offset is None or offset == "0":
+                    offset = i
+                elif i != "0":
+                    offset = self.ops.line(f"add nsw i64 {offset}, {i}")
+        return self.ops.line(f"getelementptr inbounds {MEMORY_TYPES[p.buf.kind]}, ptr {base}, i64 {offset}")
+
+    def bytes(self, kind: str, shape: Sequence[Operand]) -> str:
+        """The size of an array, saturating."""
+        size = str(_BYTES[kind])
+        for n in shape:
+            size = self.ops.line(f"call i64 @dv_mul(i64 {size}, i64 {self.get(n)})")
+        return size
+
+    # ------------------------------------------------ failure
+
+    def fail(self, good: str, code: int, site: int, values: Sequence[Operand]) -> None:
+        """Goes on if `good`, otherwise leaves the function with an error."""
+        stored = [(v.kind, self.get(v)) for v in values[:4]]
+        on, off = self.label(), self.label()
+        self.emit(f"  br i1 {good}, label %{on}, label %{off}, {_COLD}")
+        out = [f"{off}:"]
+        for offset, value in ((rt.CODE, code), (rt.SITE, site)):
+            r = self.fresh()
+            out += [f"  {r} = getelementptr i8, ptr %ctx, i64 {offset}", f"  store i32 {value}, ptr {r}"]
+        for k, (kind, v) in enumerate(stored):
+            r = self.fresh()
+            out.append(f"  {r} = getelementptr i8, ptr %ctx, i64 {rt.VALUES + 8 * k}")
+            if kind == "bool":
+                w = self.fresh()
+                out += [f"  {w} = zext i1 {v} to i64", f"  store i64 {w}, ptr {r}"]
+            else:
+                out.append(f"  store {LLVM_TYPES[kind]} {v}, ptr {r}")
+        out.append(f"  ret i32 {code}")
+        self.failures += out
+        self.start(on)
+
+    def have(self, p: str, buf: Buf) -> None:
+        """Memory was there (DV0509)."""
+        good = self.ops.line(f"icmp ne ptr {p}, null")
+        shape = ", ".join(f"{{{k}}}" for k in range(len(buf.shape)))
+        site = Site("DV0509", f"no memory for an array of shape [{shape}]", ("i64",) * min(len(buf.shape), 4))
+        if len(buf.shape) > 4:
+            site = Site("DV0509", "no memory for an array", ())
+        self.fail(good, 509, self.site(site), buf.shape if len(buf.shape) <= 4 else ())
+
+    def site(self, site: Site) -> int:
+        if site not in self.f.sites:
+            self.f.sites.append(site)
+        return self.f.sites.index(site)
+
+    def poll(self) -> None:
+        r = self.ops.line("call i32 @dv_poll(ptr %ctx)")
+        good = self.ops.line(f"icmp eq i32 {r}, 0")
+        self.fail(good, 510, self.site(Site("DV0510", "interrupted", ())), ())
+
+    # ------------------------------------------------ statements
+
+    def body(self, stmts: list[LStmt]) -> None:
+        for s in stmts:
+            self.stmt(s)
+
+    def stmt(self, s: LStmt) -> None:
+        match s:
+            case Assign(r, "copy", (a,)):
+                self.set(r, self.get(a))
+            case Assign(r, op, args):
+                self.set(r, self.ops.apply(op, r.kind, [a.kind for a in args], [self.get(a) for a in args]))
+            case Load(r, p):
+                self.set(r, self.load(p.buf.kind, self.address(p)))
+            case Store(p, v):
+                self.store(p.buf.kind, self.get(v), self.address(p))
+            case Accum(p, v):
+                kind, at = p.buf.kind, self.address(p)
+                total = self.ops.apply("sum", kind, [kind, kind], [self.load(kind, at), self.get(v)])
+                self.store(kind, total, at)
+            case For():
+                self.counted(s)
+            case While():
+                self.headed(s)
+            case Branch(c, then, orelse):
+                self.branch(c, then, orelse)
+            case Alloc(b):
+                self.alloc(b)
+            case Free(b):
+                self.emit(f"  call void @dv_heap_free(ptr %ctx, ptr {self.pointer(b)})")
+                self.set_pointer(b, "null")
+            case Scope(body):
+                self.scope(body)
+            case Swap(a, b):
+                x, y = self.pointer(a), self.pointer(b)
+                self.set_pointer(a, y)
+                self.set_pointer(b, x)
+            case FillIn(p, v):
+                self.fill(p, v)
+            case CopyIn(p, q):
+                to, source = self.address(p), self.address(q)
+                size = self.bytes(p.buf.kind, p.shape)
+                self.emit(f"  call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {size}, i1 false)")
+            case Grow(b, rows):
+                self.grow(b, rows)
+            case Sort(p, q):
+                self.sort(p, q)
+            case Check(c, site, values):
+                self.fail(self.get(c), int(self.f.sites[site].code[2:]), site, values)
+            case ShowAt(site, shown):
+                self.show(site, shown)
+
+    def load(self, kind: str, at: str) -> str:
+        v = self.ops.line(f"load {MEMORY_TYPES[kind]}, ptr {at}")
+        return self.ops.line(f"icmp ne i8 {v}, 0") if kind == "bool" else v
+
+    def store(self, kind: str, value: str, at: str) -> None:
+        if kind == "bool":
+            value = self.ops.line(f"zext i1 {value} to i8")
+        self.emit(f"  store {MEMORY_TYPES[kind]} {value}, ptr {at}")
+
+    def counted(self, s: For) -> None:
+        """A rotated loop: nothing if the extent is not positive."""
+        n = self.get(s.extent)
+        top, done = self.label(), self.label()
+        runs = self.ops.line(f"icmp sgt i64 {n}, 0")
+        last = self.ops.line(f"sub nsw i64 {n}, 1") if s.down else ""
+        before = self.block
+        self.emit(f"  br i1 {runs}, label %{top}, label %{done}")
+        self.start(top)
+        i, step = self.fresh(), self.fresh()
+        at = len(self.lines)
+        self.emit("")
+        self.values[s.index] = i
+        if s.poll:
+            self.poll()
+        self.body(s.body)
+        self.lines[at] = f"  {i} = phi i64 [ {last if s.down else 0}, %{before} ], [ {step}, %{self.block} ]"
+        if s.down:
+            self.emit(f"  {step} = sub nsw i64 {i}, 1")
+            more = self.ops.line(f"icmp sgt i64 {i}, 0")
+        else:
+            self.emit(f"  {step} = add nuw nsw i64 {i}, 1")
+            more = self.ops.line(f"icmp slt i64 {step}, {n}")
+        self.emit(f"  br i1 {more}, label %{top}, label %{done}")
+        self.start(done)
+
+    def headed(self, s: While) -> None:
+        top, inside, done = self.label(), self.label(), self.label()
+        self.jump(top)
+        self.start(top)
+        self.body(s.head)
+        self.emit(f"  br i1 {self.get(s.cond)}, label %{inside}, label %{done}")
+        self.start(inside)
+        if s.poll:
+            self.poll()
+        self.body(s.body)
+        self.jump(top)
+        self.start(done)
+
+    def branch(self, c: Operand, then: list[LStmt], orelse: list[LStmt]) -> None:
+        left, right, join = self.label(), self.label(), self.label()
+        self.emit(f"  br i1 {self.get(c)}, label %{left}, label %{right if orelse else join}")
+        self.start(left)
+        self.body(then)
+        self.jump(join)
+        if orelse:
+            self.start(right)
+            self.body(orelse)
+            self.jump(join)
+        self.start(join)
+
+    def alloc(self, b: Buf) -> None:
+        if b in self.stack:
+            if b in self.moving or b not in self.pointers:
+                name = f"%s{b.uid}"
+                if not any(line.startswith(f"  {name} = ") for line in self.entry):
+                    n = 1
+                    for x in b.shape:
+                        n *= max(int(x.value), 0)  # type: ignore[union-attr]
+                    self.entry.append(f"  {name} = alloca [{max(n, 1)} x {MEMORY_TYPES[b.kind]}], align 64")
+                self.set_pointer(b, name)
+            return
+        where = "dv_heap_alloc" if b.space == "heap" else "dv_alloc"
+        size = self.bytes(b.kind, b.shape)
+        p = self.ops.line(f"call ptr @{where}(ptr %ctx, i64 {size})")
+        self.have(p, b)
+        self.set_pointer(b, p)
+
+    def scope(self, body: list[LStmt]) -> None:
+        if not self.takes_arena(body):
+            self.body(body)
+            return
+        cells = [self.ops.line(f"getelementptr i8, ptr %ctx, i64 {k}") for k in (rt.CHUNK, rt.TOP)]
+        chunk, top = (self.ops.line(f"load ptr, ptr {c}") for c in cells)
+        self.body(body)
+        now = self.ops.line(f"load ptr, ptr {cells[0]}")
+        same = self.ops.line(f"icmp eq ptr {now}, {chunk}")
+        fast, slow, on = self.label(), self.label(), self.label()
+        self.emit(f"  br i1 {same}, label %{fast}, label %{slow}")
+        self.start(fast)
+        self.emit(f"  store ptr {top}, ptr {cells[1]}")
+        self.jump(on)
+        self.start(slow)
+        self.emit(f"  call void @dv_release(ptr %ctx, ptr {chunk}, ptr {top})")
+        self.jump(on)
+        self.start(on)
+
+    def takes_arena(self, body: list[LStmt]) -> bool:
+        for s in body:
+            match s:
+                case Grow():
+                    return True
+                case Alloc(b) if b.space == "temp" and b not in self.stack:
+                    return True
+                case Sort():
+                    return True
+            if any(self.takes_arena(b) for b in blocks(s)):
+                return True
+        return False
+
+    def fill(self, p: Place, v: Operand) -> None:
+        kind, at = p.buf.kind, self.address(p)
+        if isinstance(v, Const) and constant(v) in ("0", "false", "0x0000000000000000"):
+            size = self.bytes(kind, p.shape)
+            self.emit(f"  call void @llvm.memset.p0.i64(ptr {at}, i8 0, i64 {size}, i1 false)")
+            return
+        n = "1"
+        for x in p.shape:
+            n = self.ops.line(f"call i64 @dv_mul(i64 {n}, i64 {self.get(x)})")
+        value, i = self.get(v), Reg("i", "i64")
+        count = Reg("n", "i64")
+        self.values[count] = n
+        filler = Reg("v", kind)
+        self.values[filler] = value
+        row = Buf("row", kind, (count,), "out")
+        self.pointers[row] = at
+        self.counted(For(i, count, [Store(Place(row, (i,)), filler)]))
+
+    def grow(self, b: Buf, rows: Operand) -> None:
+        capacity = b.shape[0]
+        assert isinstance(capacity, Reg)
+        n = self.get(rows)
+        full = self.ops.line(f"icmp sge i64 {n}, {self.get(capacity)}")
+        more, on = self.label(), self.label()
+        self.emit(f"  br i1 {full}, label %{more}, label %{on}")
+        self.start(more)
+        twice = self.ops.line(f"mul i64 {n}, 2")
+        self.set(capacity, self.ops.line(f"call i64 @llvm.smax.i64(i64 {twice}, i64 16)"))
+        old = self.pointer(b)
+        new = self.ops.line(f"call ptr @dv_alloc(ptr %ctx, i64 {self.bytes(b.kind, b.shape)})")
+        self.have(new, b)
+        row = self.bytes(b.kind, b.shape[1:])
+        size = self.ops.line(f"mul i64 {row}, {n}")
+        self.emit(f"  call void @llvm.memcpy.p0.p0.i64(ptr {new}, ptr {old}, i64 {size}, i1 false)")
+        self.set_pointer(b, new)
+        self.jump(on)
+        self.start(on)
+
+    def sort(self, p: Place, q: Place) -> None:
+        n = self.get(q.shape[0])
+        to, source = self.address(p), self.address(q)
+        temp = self.ops.line(f"call ptr @dv_alloc(ptr %ctx, i64 {self.bytes('i64', q.shape)})")
+        self.have(temp, Buf("order", "i64", q.shape, "temp"))
+        self.emit(f"  call void @dv_sort_{q.buf.kind}(ptr {source}, i64 {n}, ptr {to}, ptr {temp})")
+
+    def show(self, site: int, values: Sequence[Operand | Place]) -> None:
+        """Values as slots; an array is its pointer and its sizes."""
+        slots: list[tuple[str, str]] = []
+        for v in values:
+            if isinstance(v, Place):
+                slots.append(("ptr", self.address(v)))
+                slots += [("i64", self.get(n)) for n in v.shape]
+            elif v.kind == "bool":
+                slots.append(("i64", self.ops.line(f"zext i1 {self.get(v)} to i64")))
+            else:
+                slots.append((LLVM_TYPES[v.kind], self.get(v)))
+        room = f"%show{self.count}"
+        self.count += 1
+        self.entry.append(f"  {room} = alloca [{max(len(slots), 1)} x i64]")
+        for k, (t, v) in enumerate(slots):
+            at = self.ops.line(f"getelementptr i64, ptr {room}, i64 {k}")
+            self.emit(f"  store {t} {v}, ptr {at}")
+        cell = self.ops.line(f"getelementptr i8, ptr %ctx, i64 {rt.SHOW}")
+        f = self.ops.line(f"load ptr, ptr {cell}")
+        self.emit(f"  call void {f}(ptr %ctx, i32 {site}, ptr {room})")
+
+
+def symbol(name: str) -> str:
+    """A name that LLVM takes without quotes."""
+    return "dv." + "".join(c if c.isascii() and (c.isalnum() or c == "_") else f".{ord(c):x}." for c in name)

@@ -1,0 +1,513 @@
+"""Core IR to loop IR by destination passing.
+
+A block is lowered with a destination for each result: an array is then built where it is wanted, at
+once (`=`), or added to what stands there (`+=`).  Sums, `Plus`, scatters, branches and loops pass
+destinations on, so a `Delta` inside a sum is one `+=` and no zero-filled temporary.  A partial `Index`
+is a view.  `Update`s and loop states work in place when no other live variable reads that buffer; in
+doubt they copy.  Parameters are never written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Union
+
+from . import sizes
+from .errors import InternalError, Span, UnsupportedError
+from .ir import (
+    ZERO,
+    ArgSort,
+    Array,
+    Assert,
+    Atom,
+    Block,
+    Const,
+    Delta,
+    Fill,
+    Function,
+    If,
+    Index,
+    Loop,
+    Plus,
+    Prim,
+    Scalar,
+    Show,
+    Stmt,
+    Type,
+    Update,
+    Var,
+)
+from .loops import (
+    Accum,
+    Alloc,
+    Assign,
+    Buf,
+    CopyIn,
+    FillIn,
+    LoopFunction,
+    Operand,
+    Param,
+    Place,
+    Reg,
+    ShowAt,
+    Sort,
+    Store,
+)
+from .lower_emit import Emitter, branch, mark_polls
+from .lower_live import Liveness, Uses
+from .lower_prims import lower_prim
+from .lower_shapes import shape_program
+
+Value = Union[Operand, Place]
+
+
+@dataclass(slots=True, eq=False)
+class Dest:
+    """Where an array is wanted; `add`: it is added to what is there.
+
+    A place of None is made by the first statement that needs it; the others share it through `origin`.
+    """
+
+    place: Place | None
+    add: bool = False
+    origin: Dest | None = None
+
+    def at(self, lowerer: Lowerer, v: Var) -> Place:
+        """The place; `v` is an array of that shape."""
+        if self.place is None and self.origin is not None:
+            self.place = self.origin.at(lowerer, v)
+        if self.place is None:
+            self.place = Place(lowerer.e.alloc(v.name, v.type.kind, lowerer.shape(v.type)))
+        return self.place
+
+
+Wants = dict[Var, Dest]
+
+
+def lower(fn: Function) -> LoopFunction:
+    """The loop function of a core function without calls and derivatives."""
+    return Lowerer(fn).run()
+
+
+class Lowerer:
+    """State of lowering one function."""
+
+    def __init__(self, fn: Function) -> None:
+        self.fn = fn
+        self.e = Emitter()
+        self.uses = Uses(fn)
+        self.liveness = Liveness(self.uses)
+        self.env: dict[Var, Value] = {}
+        self.aliases: dict[Buf, set[Var]] = {}
+        self.nonneg: set[Atom] = {a for p in fn.params for a in p.type.shape}
+        self.added: set[Var] = set()  # variables that exist only inside an accumulating destination
+        self.span: Span | None = None
+        self.copies: list[str] = []
+
+    # ------------------------------------------------ the function
+
+    def run(self) -> LoopFunction:
+        params = [self.param(p) for p in self.fn.params]
+        for p, param in zip(self.fn.params, params, strict=True):
+            self.check_sizes(p, param)
+        outs: list[Buf | None] = []
+        for r in self.fn.body.results:
+            known = isinstance(r.type, Array) and shape_program(self.fn, r.type.shape) is not None
+            outs.append(self.out_buffer(r) if known else None)
+        dests = [None if b is None else Dest(Place(b)) for b in outs]
+        values = self.block(self.fn.body, dests)
+        results: list[Operand | Buf] = []
+        for v, out in zip(values, outs, strict=True):
+            if out is not None:
+                results.append(out)
+            elif isinstance(v, Place):
+                results.append(self.hand_over(v))
+            else:
+                results.append(v)
+        body = self.e.regions[0].body
+        mark_polls(body)
+        return LoopFunction(self.fn.name, params, results, body, self.e.sites, self.copies)
+
+    def param(self, p: Var) -> Param:
+        if isinstance(p.type, Scalar):
+            r = self.e.reg(p.name, p.type.kind)
+            self.env[p] = r
+            return Param(p.name, r)
+        given = tuple(self.e.reg(f"{p.name}_n{k}", "i64") for k in range(len(p.type.shape)))
+        for a, n in zip(p.type.shape, given, strict=True):
+            if isinstance(a, Var) and a not in self.fn.params and a not in self.env:
+                self.env[a] = n
+        return Param(p.name, Buf(p.name, p.type.kind, given, "in"), given)
+
+    def check_sizes(self, p: Var, param: Param) -> None:
+        """Sizes that are given twice must agree; afterwards the buffer has the canonical ones."""
+        if not isinstance(param.value, Buf):
+            return
+        for axis, (a, n) in enumerate(zip(p.type.shape, param.sizes, strict=True)):
+            want = self.operand(a)
+            if want is not n:
+                name = a.name if isinstance(a, Var) else str(a.value)
+                what = f"{name} is expected" if isinstance(a, Const) else f"{name} is {{1}}"
+                same = self.e.op("eq", "bool", n, want)
+                message = f"axis {axis} of {p.name} has size {{0}}, but {what}"
+                self.e.check(same, "DV0502", message, (n, want), self.fn.span)
+        param.value.shape = tuple(self.operand(a) for a in p.type.shape)
+        self.bind(p, Place(param.value))
+
+    def out_buffer(self, r: Atom) -> Buf:
+        """A buffer of the caller; its shape is computed by the statements that define it, see `ensure`."""
+        assert isinstance(r.type, Array)
+        return Buf("out", r.type.kind, tuple(self.size_early(a) for a in r.type.shape), "out")
+
+    def size_early(self, a: Atom) -> Operand:
+        """A size of a result before the body: a register that its definition fills in later."""
+        if isinstance(a, Var) and a not in self.env:
+            s = self.uses.definition[a]
+            assert isinstance(s.op, Prim)
+            self.env[a] = lower_prim(self, s.op, tuple(self.size_early(x) for x in s.op.args), None, check=False)
+        return self.operand(a)
+
+    def hand_over(self, place: Place) -> Buf:
+        buf = Buf("out", place.buf.kind, place.shape, "heap")
+        self.e.emit(Alloc(buf))
+        self.e.copy(Place(buf), place)
+        return buf
+
+    # ------------------------------------------------ values
+
+    def operand(self, a: Atom) -> Operand:
+        if isinstance(a, Const):
+            return a
+        v = self.env[a]
+        if isinstance(v, Place):
+            raise InternalError("DV0999", f"{a} is an array where a scalar is expected")
+        return v
+
+    def operands(self, atoms: Sequence[Atom]) -> tuple[Operand, ...]:
+        return tuple(self.operand(a) for a in atoms)
+
+    def place(self, a: Atom) -> Place:
+        assert isinstance(a, Var)
+        v = self.env[a]
+        if not isinstance(v, Place):
+            raise InternalError("DV0999", f"{a} is a scalar where an array is expected")
+        return v
+
+    def value(self, a: Atom) -> Value:
+        return a if isinstance(a, Const) else self.env[a]
+
+    def bind(self, v: Var, value: Value) -> None:
+        self.env[v] = value
+        if isinstance(value, Place):
+            self.aliases.setdefault(value.buf, set()).add(v)
+
+    def shape(self, t: Type) -> tuple[Operand, ...]:
+        return self.operands(t.shape)
+
+    def exclusive(self, place: Place) -> bool:
+        """May this storage be overwritten now?  No parameter, and nothing live reads the buffer."""
+        return place.buf.space != "in" and not any(map(self.liveness.live, self.aliases.get(place.buf, ())))
+
+    def fresh(self, v: Var, want: Dest | None) -> Place:
+        """Storage for an array that a statement makes: where it is wanted, or new."""
+        if want is not None and not want.add:
+            return want.at(self, v)
+        return Place(self.e.alloc(v.name, v.type.kind, self.shape(v.type)))
+
+    def check_size(self, atoms: Sequence[Atom]) -> None:
+        """Array sizes must not be negative (DV0503)."""
+        for axis, a in enumerate(atoms):
+            if not sizes.nonneg(sizes.poly_of(a)) and a not in self.nonneg:
+                n = self.operand(a)
+                fine = self.e.op("ge", "bool", n, ZERO)
+                message = f"an array can't have size {{0}} along axis {axis}"
+                self.e.check(fine, "DV0503", message, (n,), self.span)
+
+    def store(self, value: Value, dest: Dest) -> None:
+        """Puts a finished value where it is wanted."""
+        assert isinstance(value, Place) and dest.place is not None
+        if dest.add:
+            self.e.accumulate(dest.place, value)
+        elif value != dest.place:
+            self.e.copy(dest.place, value)
+
+    # ------------------------------------------------ blocks
+
+    def block(self, b: Block, dests: Sequence[Dest | None]) -> list[Value]:
+        """Lowers a block; the arrays that have a destination are there afterwards."""
+        frame = self.liveness.open(b)
+        wants = self.plan(b, dests, frame.left)
+        for s in b.stmts:
+            self.liveness.pass_by(s)
+            self.stmt(s, wants)
+        values: list[Value] = []
+        for r, dest in zip(b.results, dests, strict=True):
+            if dest is None:
+                values.append(self.value(r))
+                continue
+            assert dest.place is not None
+            if not (isinstance(r, Var) and r in self.added and wants.get(r) is dest):
+                self.store(self.value(r), dest)
+            values.append(dest.place)
+        self.liveness.close()
+        return values
+
+    def plan(self, b: Block, dests: Sequence[Dest | None], uses: Counter[Var]) -> Wants:
+        """Destinations for the variables of a block, from its results backwards."""
+        wants: Wants = {}
+        here = {v for s in b.stmts for v in s.vars}
+        results = Counter(b.results)
+
+        def sole(a: Atom) -> bool:
+            """Is this array made here, and is the statement at hand its only reader?"""
+            return isinstance(a, Var) and a in here and uses[a] == 1 and a not in wants
+
+        for r, dest in zip(b.results, dests, strict=True):
+            if dest is None or not isinstance(r, Var) or r not in here or r in wants:
+                continue
+            if not dest.add or (uses[r] == 1 and results[r] == 1):
+                wants[r] = dest
+        for s in reversed(b.stmts):
+            if isinstance(s.op, Plus):
+                self.plan_plus(s, s.op, wants, [a for a in s.op.arrays if sole(a) and s.op.arrays.count(a) == 1])
+            for k, v in enumerate(s.vars):
+                want = wants.get(v)
+                if want is None:
+                    continue
+                match s.op:
+                    case Update(a) if not want.add and sole(a):
+                        wants[a] = want  # type: ignore[index]
+                    case Loop() as op if not want.add and k < len(op.states):
+                        a = op.inits[k]
+                        alone = sole(a) and op.inits.count(a) == 1 and a not in self.uses.inside(s)
+                        if alone and self.uses.root(op.body.results[k]) is op.states[k]:
+                            wants[a] = want  # type: ignore[index]
+                    case If(_, then, orelse) if not want.add:
+                        a = self.uses.root(then.results[k])
+                        if sole(a) and a is self.uses.root(orelse.results[k]):
+                            wants[a] = want  # type: ignore[index]
+        return wants
+
+    def plan_plus(self, s: Stmt, op: Plus, wants: Wants, sole: Sequence[Atom]) -> None:
+        """Operands that can be added go straight to the sum's destination; the earliest clears it."""
+        pushed = [a for a in sole if isinstance(a, Var) and self.can_add(a)]
+        want = wants.get(s.vars[0])
+        if not pushed:
+            return
+        if want is None:
+            want = wants[s.vars[0]] = Dest(None)
+        order = {v: k for k, v in enumerate(self.uses.definition)}
+        pushed.sort(key=order.__getitem__)
+        for k, a in enumerate(pushed):
+            wants[a] = Dest(want.place, add=want.add or k > 0, origin=want)
+
+    def can_add(self, a: Atom) -> bool:
+        """Does the statement that makes this array know how to add it to a destination?"""
+        s = self.uses.definition.get(a) if isinstance(a, Var) else None
+        match s.op if s else None:
+            case Delta() | Fill() | Plus() | If():
+                return True
+            case Loop() as op if s:
+                k = s.vars.index(a) - len(op.states)  # type: ignore[arg-type]
+                return 0 <= k < len(op.modes) and (
+                    op.modes[k] == "sum" or (op.modes[k] == "build" and op.head is None)
+                )
+        return False
+
+    # ------------------------------------------------ statements
+
+    def stmt(self, s: Stmt, wants: Wants) -> None:
+        self.span = s.prov.span
+        match s.op:
+            case Prim(name, args):
+                self.bind(s.vars[0], lower_prim(self, s.op, self.operands(args), self.span))
+            case Index():
+                self.index(s.vars[0], s.op)
+            case Update():
+                self.update(s.vars[0], s.op, wants.get(s.vars[0]))
+            case Delta():
+                self.delta(s.vars[0], s.op, wants.get(s.vars[0]))
+            case Fill():
+                self.fill(s.vars[0], s.op, wants.get(s.vars[0]))
+            case Plus():
+                self.plus(s.vars[0], s.op, wants)
+            case ArgSort(a):
+                place = self.fresh(s.vars[0], wants.get(s.vars[0]))
+                self.e.emit(Sort(place, self.place(a)))
+                self.bind(s.vars[0], place)
+            case Loop():
+                from .lower_loops import lower_loop
+
+                lower_loop(self, s, s.op, wants)
+            case If():
+                self.cond(s, s.op, wants)
+            case Assert(c, code, message, args):
+                self.e.check(self.operand(c), code, message, self.operands(args), self.span)
+            case Show(label, args):
+                self.show(label, [self.value(a) for a in args])
+            case _:
+                raise UnsupportedError("DV0901", f"{type(s.op).__name__} is not resolved before lowering", self.span)
+
+    def check_bounds(self, index: Sequence[Atom], shape: Sequence[Atom], safe: bool) -> None:
+        for axis, (i, n) in enumerate(zip(index, shape, strict=False)):
+            if not safe and not sizes.in_range(i, n):
+                self.e.check_index(self.operand(i), self.operand(n), axis, self.span)
+
+    def index(self, v: Var, op: Index) -> None:
+        place = self.place(op.array)
+        self.check_bounds(op.index, op.array.type.shape, op.safe)
+        at = place.at(*self.operands(op.index))
+        self.bind(v, at if at.shape else self.e.load(at, v.name))
+
+    def update(self, v: Var, op: Update, want: Dest | None) -> None:
+        place = self.place(op.array)
+        self.check_bounds(op.index, op.array.type.shape, op.safe)
+        if not self.exclusive(place):
+            target = self.fresh(v, want)
+            self.note_copy(op.array, "update")
+            self.e.copy(target, place)
+            place = target
+        cell, value = place.at(*self.operands(op.index)), self.value(op.value)
+        if isinstance(value, Place):
+            self.e.copy(cell, value)
+        else:
+            self.e.emit(Store(cell, value))
+        self.bind(v, place)
+
+    def delta(self, v: Var, op: Delta, want: Dest | None) -> None:
+        self.check_size(op.shape)
+        self.check_bounds(op.index, op.shape, op.safe)
+        value = self.value(op.value)
+        place = want.at(self, v) if want else self.fresh(v, None)
+        if want is None or not want.add:
+            self.e.emit(FillIn(place, Const(0, v.type.kind)))
+        cell = place.at(*self.operands(op.index))
+        if want is not None and want.add:
+            self.add_to(cell, value)
+            self.added.add(v)
+            return
+        if isinstance(value, Place):
+            self.e.copy(cell, value)
+        else:
+            self.e.emit(Store(cell, value))
+        self.bind(v, place)
+
+    def add_to(self, place: Place, value: Value) -> None:
+        """place += value; a scalar is added to every cell."""
+        if isinstance(value, Place):
+            self.e.accumulate(place, value)
+        else:
+            self.e.elementwise(place, lambda cell: self.e.emit(Accum(cell, value)))
+
+    def fill(self, v: Var, op: Fill, want: Dest | None) -> None:
+        self.check_size(op.shape)
+        value = self.operand(op.value)
+        if want is not None and want.add:
+            if not (isinstance(value, Const) and value.value == 0):
+                self.add_to(want.at(self, v), value)
+            self.added.add(v)
+            return
+        place = self.fresh(v, want)
+        self.e.emit(FillIn(place, value))
+        self.bind(v, place)
+
+    def plus(self, v: Var, op: Plus, wants: Wants) -> None:
+        """Operands that were pushed (see `plan_plus`) are in the destination already."""
+        want = wants.get(v)
+        pushed = {a for a in op.arrays if a in wants and wants[a].origin is want and want is not None}
+        rest = [self.place(a) for a in op.arrays if a not in pushed]
+        place = self.fresh(v, want) if want is None or not want.add else want.at(self, v)
+        if pushed or (want is not None and want.add):
+            for p in rest:
+                self.e.accumulate(place, p)
+        else:
+            self.e.elementwise(place, lambda cell: self.e.emit(Store(cell, self.sum_at(rest, place, cell))))
+        if want is not None and want.add:
+            self.added.add(v)
+        else:
+            self.bind(v, place)
+
+    def sum_at(self, places: Sequence[Place], whole: Place, cell: Place) -> Operand:
+        """The sum of one cell of several arrays, from left to right."""
+        index = cell.prefix[len(whole.prefix):]
+        total: Operand | None = None
+        for p in places:
+            x = self.e.load(p.at(*index))
+            total = x if total is None else self.e.op("add", p.buf.kind, total, x)
+        assert total is not None
+        return total
+
+    def cond(self, s: Stmt, op: If, wants: Wants) -> None:
+        """Both branches write arrays into one place; one that both continue is updated where it is."""
+        c = self.operand(op.cond)
+        dests: list[Dest | None] = []
+        targets: list[Operand | Place] = []
+        taken: set[Buf] = set()
+        for k, v in enumerate(s.vars):
+            want = wants.get(v)
+            if isinstance(v.type, Scalar):
+                target: Operand | Place = self.e.reg(v.name, v.type.kind)
+                self.env[v] = target
+                dests.append(None)
+            elif want is not None:
+                target = want.at(self, v)
+                dests.append(Dest(target, want.add))
+            elif any(a in s.vars for a in v.type.shape):
+                target = Place(Buf(v.name, v.type.kind, self.shape(v.type), "temp"))
+                dests.append(None)
+            else:
+                target, there = self.branch_target(op, k, v, taken)
+                dests.append(None if there else Dest(target))
+            targets.append(target)
+        lists = []
+        for b in (op.then, op.orelse):
+            with self.e.region(guard=True) as body:
+                self.branch_values(s, self.block(b, dests), dests, targets)
+            lists.append(body)
+        branch(self.e, c, *lists)
+        for v, target, dest in zip(s.vars, targets, dests, strict=True):
+            if dest is not None and dest.add:
+                self.added.add(v)
+            else:
+                self.bind(v, target)
+
+    def branch_target(self, op: If, k: int, v: Var, taken: set[Buf]) -> tuple[Place, bool]:
+        """Where an array result of an `if` goes, and whether that is an array that both sides continue."""
+        a = self.uses.root(op.then.results[k])
+        if isinstance(a, Var) and a is self.uses.root(op.orelse.results[k]) and a in self.env:
+            place = self.place(a)
+            if place.buf not in taken and self.exclusive(place):
+                taken.add(place.buf)
+                return place, True
+        return Place(self.e.alloc(v.name, v.type.kind, self.shape(v.type))), False
+
+    def branch_values(
+        self, s: Stmt, values: Sequence[Value], dests: Sequence[Dest | None], targets: Sequence[Operand | Place]
+    ) -> None:
+        """At the end of a branch: results without destination.  Those of unknown size first: their sources
+        may lie in arrays that are continued in place."""
+        todo = [(v, x, t) for v, x, d, t in zip(s.vars, values, dests, targets, strict=True) if d is None]
+        for _, x, t in todo:
+            if isinstance(t, Reg):
+                assert not isinstance(x, Place)
+                self.e.set(t, x)
+        for v, x, t in todo:
+            if isinstance(t, Place) and any(a in s.vars for a in v.type.shape):
+                assert isinstance(x, Place)
+                self.e.emit(Alloc(t.buf))
+                self.e.copy(t, x)
+        for v, x, t in todo:
+            if isinstance(t, Place) and not any(a in s.vars for a in v.type.shape):
+                assert isinstance(x, Place)
+                if x != t:
+                    self.note_copy(v, "branch")
+                    self.e.copy(t, x)
+
+    def show(self, label: str, values: Sequence[Value]) -> None:
+        kinds = [f"{x.buf.kind}[{len(x.shape)}]" if isinstance(x, Place) else x.kind for x in values]
+        self.e.emit(ShowAt(self.e.site("show", label, kinds, self.span), tuple(values)))
+
+    def note_copy(self, a: Atom, why: str) -> None:
+        self.copies.append(f"{a.name if isinstance(a, Var) else a} ({why})")
