@@ -139,6 +139,7 @@ class _Compiled:
         self.slots: dict[Atom, int] = {}
         self.params = [self.slot(p) for p in f.params]
         self.sizes = {self.slot(v) for v in f.sizes}
+        self.shapes = [self.slots_of(p.type.shape) for p in f.params]
         self.run, self.results = self.block(f.body)
 
     def __call__(self, args: list[Any]) -> list[Any]:
@@ -151,9 +152,8 @@ class _Compiled:
 
     def _bind_sizes(self, regs: list[Any], args: list[Any]) -> None:
         bound: set[int] = set()
-        for p, a in zip(self.f.params, args, strict=True):
-            for axis, size in enumerate(p.type.shape):
-                slot = self.slot(size)
+        for p, shape, a in zip(self.f.params, self.shapes, args, strict=True):
+            for axis, (slot, size) in enumerate(zip(shape, p.type.shape, strict=True)):
                 have = a.shape[axis]
                 if slot in self.sizes and slot not in bound:
                     regs[slot] = np.int64(have)

@@ -215,10 +215,9 @@ class _Printer:
             if 1 < n < len(names):
                 names = [_tuple(names[:n]), *names[n:]]
         if isinstance(s.op, Jvp):
-            # The operation gives the values, then a tangent for each float among them.
-            n = sum(2 if is_float(v.type) else 1 for v in s.vars) - len(s.vars)
-            n = len(s.vars) - n // 2 if n else len(s.vars)
-            names = [_tuple(names[:n]), _tuple(names[n:])] if n < len(names) else names
+            # The values, then a tangent for each float among them.
+            n = next(k for k in range(len(names) + 1) if k + sum(is_float(v.type) for v in s.vars[:k]) == len(names))
+            names = [_tuple(part) for part in (names[:n], names[n:]) if part]
         return _tuple(names) if names else "_"
 
     def message(self, text: str, args: Sequence[Atom]) -> str:
@@ -315,6 +314,7 @@ class _Printer:
     def vjp(self, s: Stmt, op: Vjp) -> list[str]:
         """Two lines, since the surface has a pullback in between."""
         n = len(s.vars) - len(op.wrt)
+        values = _tuple([self.names(v) for v in s.vars[:n]])
         pull = self.names.fresh("pull")
         found = dict(zip(op.wrt, s.vars[n:], strict=True))
         floats = [k for k, a in enumerate(op.args) if is_float(a.type)]
@@ -322,7 +322,7 @@ class _Printer:
         results = [v for v in s.vars[:n] if is_float(v.type)]
         moving = [self.zero(v) if c is None else self.atom(c, 0) for v, c in zip(results, op.cotangents, strict=True)]
         return [
-            f"let ({_tuple([self.names(v) for v in s.vars[:n]])}, {pull}) = vjp({clean(op.fn)}, {self.atoms(op.args)})",
+            f"let ({values}, {pull}) = vjp({clean(op.fn)}, {self.atoms(op.args)})",
             f"let {_tuple(names)} = {pull}({_tuple(moving)})",
         ]
 

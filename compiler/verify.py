@@ -131,10 +131,11 @@ class _Checker:
             self.see(a)
         types = self.result_types(s)
         _expect(len(types) == len(s.vars), f"{len(types)} results are bound to {len(s.vars)} variables")
-        for v, t in zip(s.vars, types, strict=True):
+        for v in s.vars:
             _expect(v.stmt is s, f"{v} does not know its statement")
             self.define(v)
-            self.see_type(v)
+        for v, t in zip(s.vars, types, strict=True):
+            self.see_type(v)  # may mention the others: a trip count comes last
             self.agree(t, v.type, str(v))
         if isinstance(s.op, Assert):
             self.asserted = True
