@@ -106,6 +106,7 @@ class _Printer:
     def __init__(self, within: Function | Block, names: Names, pretty: bool) -> None:
         self.names = names
         self.pretty = pretty
+        self.flat = 0
         self.nested: dict[Var, _Text] = {}
         self.uses: Counter[Atom] = Counter()
         body = within.body if isinstance(within, Function) else within
@@ -147,7 +148,8 @@ class _Printer:
     def block(self, b: Block, group: int = 0) -> list[str]:
         """Lines of the statements, then of the value; the first `group` results are a tuple of their own."""
         with self.names.region():
-            return self.lines(b, group)
+            lines = self.lines(b, group)
+        return [f"({'; '.join(lines)})"] if self.flat and len(lines) > 1 else lines
 
     def lines(self, b: Block, group: int) -> list[str]:
         lines: list[str] = []
@@ -327,9 +329,13 @@ class _Printer:
         ]
 
     def branch(self, cond: str, then: list[str], orelse: list[str]) -> _Text:
-        if len(then) == len(orelse) == 1 and not _big(then[0]):
-            text = f"if {cond} then {then[0]} else {orelse[0]}"
-            if len(text) <= _WIDTH and (not _big(orelse[0]) or orelse[0].startswith("if ")):
+        if len(then) == len(orelse) == 1:
+            first, second = then[0], orelse[0]
+            if _big(first) and self.flat:
+                first = f"({first})"
+            text = f"if {cond} then {first} else {second}"
+            short = len(text) <= _WIDTH and not _big(first) and (not _big(second) or second.startswith("if "))
+            if short or self.flat:
                 return _Text([text], 0)
         return _Text([f"if {cond} then", *_indent(then), "else", *_indent(orelse)], 0)
 
@@ -365,7 +371,7 @@ class _Printer:
         if steps or (op.head is not None and not n):
             body = Block(body.stmts, (*([] if n else [Const(0, "i64")]), *body.results, *[Const(1, "i64")] * steps))
         lines = self.block(body, n if modes else 0)
-        if len(lines) == 1 and len(head) + len(lines[0]) < _WIDTH:
+        if self.flat or (len(lines) == 1 and len(head) + len(lines[0]) < _WIDTH):
             return _Text([f"{head} {lines[0]}"], 0)
         return _Text([head, *_indent(lines)], 0)
 
@@ -389,16 +395,11 @@ class _Printer:
         return _Text([f"[{text} for {gen}]"], _ATOM)
 
     def inline(self, b: Block) -> str:
-        """A block where only an expression may stand."""
-        lines = self.block(b)
-        if len(lines) == 1 and not _big(lines[0]):
-            return lines[0]
-        if len(lines) == 1:
-            return f"({lines[0]})"
-        if all(line.startswith("let ") for line in lines[:-1]):
-            return "(" + "; ".join(lines) + ")"
-        # Blocks open inside brackets too, at the end of `=`.
-        return "(let c =\n" + "\n".join(_indent(_indent(lines))) + "\n  ; c)"
+        """A block where only an expression may stand: on one line, `(let a = …; let b = …; value)`."""
+        self.flat += 1
+        (line,) = self.block(b)
+        self.flat -= 1
+        return f"({line})" if _big(line) else line
 
 
 def _post(text: str) -> _Text:

@@ -10,6 +10,7 @@ from derivant.compiler.errors import Source
 from derivant.compiler.ir import Array, Atom, Const, Function, Scalar, Stmt, Var, integer
 from derivant.compiler.printer import print_function, print_program, statement_text
 from derivant.compiler.printer_names import Names, constant
+from derivant.frontend.parser import parse
 
 from .core_programs import F64, I64, Case, cases, f, size, vector
 
@@ -133,8 +134,6 @@ def test_pretty(name: str) -> None:
 @pytest.mark.parametrize("pretty", [False, True], ids=["exact", "pretty"])
 @pytest.mark.parametrize("c", CASES.values(), ids=repr)
 def test_text_parses(c: Case, pretty: bool) -> None:
-    from derivant.frontend.parser import parse
-
     parse(Source("core.dv", print_program(c.program, pretty=pretty)))
 
 
@@ -229,6 +228,32 @@ def test_several_states_with_outs() -> None:
     ((b₁, t), a₁)
   (a, b, fib)
 """
+
+
+def test_a_head_with_a_branch_and_a_loop() -> None:
+    """What stands before `while` is one expression, whatever it needs."""
+    n = size()
+    x = vector("x", n)
+
+    def body(b: Builder) -> Sequence[Atom]:
+        def head(i: Var, st: tuple[Var, ...]) -> Atom:
+            def inside() -> Sequence[Atom]:
+                total = b.reduce("sum", n, lambda j: b.prim("exp", b.prim("mul", b.index(x, j), f(0.5))), index="j")
+                return [b.prim("lt", total, b.index(x, st[0]))]
+
+            return b.cond(b.prim("lt", st[0], n), inside, lambda: [Const(False, "bool")])[0]
+
+        return b.loop(None, lambda i, st: ([b.prim("add", st[0], i)], []), inits=[integer(0)], head=head, states=["k"])[:1]
+
+    exact = (
+        "(let t = k < n; if t then (let t₁ = for j < n into (sum) do (let t₂ = x[j]; let t₃ = t₂ * 0.5; exp(t₃));"
+        " let t₂ = x[k]; t₁ < t₂) else false) do\n    k + i\n"
+    )
+    nested = "(if k < n then sum(exp(x[j] * 0.5) for j < n) < x[k] else false) do k + i\n"
+    for pretty, rest in [(False, exact), (True, nested)]:
+        found = text([x], body, pretty=pretty)
+        assert found == f"  loop k = 0 for i < 9223372036854775807 while {rest}"
+        parse(Source("core.dv", f"def main(x: f64[n]) =\n{found}"))
 
 
 def test_derivatives() -> None:
