@@ -249,7 +249,7 @@ def test_a_head_with_a_branch_and_a_loop() -> None:
         "(let t = k < n; if t then (let t₁ = for j < n into (sum) do (let t₂ = x[j]; let t₃ = t₂ * 0.5; exp(t₃));"
         " let t₂ = x[k]; t₁ < t₂) else false) do\n    k + i\n"
     )
-    nested = "(if k < n then sum(exp(x[j] * 0.5) for j < n) < x[k] else false) do k + i\n"
+    nested = "(if k < n then sum(exp(x[j] * 0.5) for j < n) < x[k] else false) do\n    k + i\n"
     for pretty, rest in [(False, exact), (True, nested)]:
         found = text([x], body, pretty=pretty)
         assert found == f"  loop k = 0 for i < 9223372036854775807 while {rest}"
