@@ -1,0 +1,1 @@
+"""Measurements against hand-written C++ and JAX: `python -m benchmarks`."""
