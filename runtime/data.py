@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler import errors
+from ..compiler.errors import Span
 from . import shapes
 from .shapes import Array, Record, Scalar, Tuple
 
@@ -146,6 +147,16 @@ def fit_literal(value: Any, t: shapes.Type) -> Any:
             types = dict(fields)
             return {f: fit_literal(v, types[f]) if f in types else v for f, v in value.items()}
     return value
+
+
+def read_default(text: str, p: shapes.Param, folder: str | None, span: Span | None) -> Any:
+    """What a string default names: a path beside the source."""
+    if not is_path(text):
+        raise errors.ValueError_(
+            "DV0609", f"the default of `{p.name}` names no data file: {_short(text)}", span,
+            help=f"it must end in {', '.join(SUFFIXES)}",
+        )
+    return read_argument(text, p.type, p.name, folder or "")
 
 
 def read_file(path: str, t: shapes.Type, name: str) -> Any:

@@ -1,0 +1,281 @@
+"""The Python door: modules, their functions, and the transforms of functions.
+
+A transform makes a function of the language and no new machinery: `dv.grad(f)` is the language's
+`grad(f, wrt=(0))`, compiled for the arguments that arrive.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..compiler import errors
+from ..compiler.errors import Source
+from . import data, shapes
+from .function import Function, carries_float
+from .pipeline import Unit
+from .records import ctor_class, record_class
+
+Argnums = int | Sequence[int]
+
+
+# ---------------------------------------------------------------- modules
+
+
+class Module:
+    """The functions and types of a program, as attributes."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._functions: dict[str, Function] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def source(self) -> str:
+        """The text of the program."""
+        return self._unit.source.text
+
+    def function(self, name: str) -> Function:
+        """A function by name; `dv.NameError` if there is none."""
+        with self._lock:
+            found = self._functions.get(name)
+            if found is None:
+                found = self._functions[name] = Function(self._unit, name, self._unit.signature(name), plain=True)
+            return found
+
+    def check(self) -> int:
+        """Checks the whole program; the number of its functions."""
+        return self._unit.check()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        outline = self._unit.outline()
+        if name in outline.functions:
+            return self.function(name)
+        for t in outline.types:
+            if isinstance(t, shapes.Record) and t.name == name:
+                return record_class(name, tuple(f for f, _ in t.fields))
+            if isinstance(t, shapes.Sum):
+                arity = tuple((c, len(payload)) for c, payload in t.ctors)
+                for tag, (ctor, _) in enumerate(arity):
+                    if ctor == name:
+                        return ctor_class(t.name, arity, tag)
+        import difflib
+
+        close = difflib.get_close_matches(name, list(outline.functions), 1)
+        raise AttributeError(f"{self._unit.source.name} has no {name}" + (f"; did you mean {close[0]}?" if close else ""))
+
+    def __dir__(self) -> list[str]:
+        outline = self._unit.outline()
+        ctors = [c for t in outline.types if isinstance(t, shapes.Sum) for c, _ in t.ctors]
+        records = [t.name for t in outline.types if isinstance(t, shapes.Record)]
+        return sorted({*object.__dir__(self), *outline.functions, *records, *ctors})
+
+    def __repr__(self) -> str:
+        return f"<derivant module {self._unit.source.name}: {', '.join(self._unit.outline().functions)}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Module, (self._unit,)
+
+
+def compile(text: str, *, name: str = "<text>", backend: str | None = None) -> Module:
+    """The module of a program's text; errors of the whole program are raised here."""
+    if not isinstance(text, str):
+        raise errors.TypeError("DV0607", f"dv.compile takes a program's text, not a {type(text).__name__}")
+    if len(text) > data.MAX_SOURCE:
+        raise errors.ValueError_("DV0603", f"{name} is larger than {data.MAX_SOURCE >> 20} MiB: too large for a program")
+    module = Module(Unit(Source(name, text), None, backend))
+    module.check()
+    return module
+
+
+def load(path: str | os.PathLike[str], *, backend: str | None = None) -> Module:
+    """The module of a file; errors of the whole program are raised here."""
+    module = load_file(path, backend)
+    module.check()
+    return module
+
+
+def load_file(path: str | os.PathLike[str], backend: str | None = None) -> Module:
+    """The module of a file, unchecked: a function is checked when it is used."""
+    name = os.fspath(path)
+    text = data.read_source(path)
+    folder = os.getcwd() if name == "-" else os.path.dirname(os.path.abspath(name))
+    return Module(Unit(Source("<stdin>" if name == "-" else name, text), folder, backend))
+
+
+# ---------------------------------------------------------------- transforms
+
+
+def grad(f: Function, argnums: Argnums = 0, argnames: str | Sequence[str] | None = None) -> Function:
+    """The gradient with respect to some parameters: bare for one, a tuple for a tuple."""
+    return _by_name("grad", f, argnums, argnames)
+
+
+def value_and_grad(f: Function, argnums: Argnums = 0, argnames: str | Sequence[str] | None = None) -> Function:
+    """(value, gradient), in one run."""
+    return _by_name("value_and_grad", f, argnums, argnames)
+
+
+def jacobian(f: Function, argnums: Argnums = 0, argnames: str | Sequence[str] | None = None) -> Function:
+    """The result's structure, each array with the argument's axes behind its own."""
+    return _by_name("jacobian", f, argnums, argnames)
+
+
+def hessian(f: Function, argnums: Argnums = 0, argnames: str | Sequence[str] | None = None) -> Function:
+    """The second derivatives of a function with a scalar result."""
+    return _by_name("hessian", f, argnums, argnames)
+
+
+def hvp(f: Function) -> Function:
+    """`hvp(f)(x, v)`: the Hessian at x times v, without the Hessian."""
+    f = _function("hvp", f)
+    first, *rest = f.signature.params
+    if rest:
+        raise errors.UnsupportedError("DV0901", f"hvp of {f.__name__}, which has several parameters: not yet", f.span)
+    v = shapes.Param("v", first.type)
+    signature = shapes.Signature(f"hvp({f.__name__})", (first, v))
+    return f.derived(f"hvp({f.text})", signature)
+
+
+def jvp(f: Function, primals: Any, tangents: Any) -> tuple[Any, Any]:
+    """(f(*primals), its derivative along the tangents), forward; bare values for one parameter.
+
+    The tangents belong to the parameters that carry floats; None stands for the others.
+    """
+    f = _function("jvp", f)
+    points = primals if isinstance(primals, tuple) else (primals,)
+    along = list(tangents) if isinstance(tangents, tuple) and len(f.params) > 1 else [_bare(tangents)]
+    types = f.types_of(points)
+    active = [k for k, t in enumerate(types) if carries_float(t)]
+    if len(along) == len(types) > len(active):
+        along = [along[k] for k in active]
+    if len(along) != len(active):
+        raise errors.TypeError(
+            "DV0606", f"jvp of {f.__name__}: {len(along)} tangents for {len(active)} parameters that carry floats", f.span
+        )
+    g = _pointwise(f, types, active, "jvp({inner}, {xs}, {ds})")
+    return g(*points, *along)  # type: ignore[no-any-return]
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+    """(f(*primals), pullback): the pullback takes a cotangent of the result to cotangents of the parameters
+    that carry floats, bare for one, a tuple for several."""
+    f = _function("vjp", f)
+    types = f.types_of(primals)
+    active = [k for k, t in enumerate(types) if carries_float(t)]
+    value = f(*primals)
+    ct = shapes.Param("cotangent", shapes.Any())
+    text = _closure(f, types, active, ["ct_"], "(let (_, pull_) = vjp({inner}, {args}); pull_(ct_))")
+    signature = shapes.Signature(f"pullback of {f.__name__}", (*f.params_of(types), ct))
+    return value, f.derived(text, signature).bind(primals)
+
+
+def linearize(f: Function, *primals: Any) -> tuple[Any, Function]:
+    """(f(*primals), the linear function of tangents)."""
+    f = _function("linearize", f)
+    types = f.types_of(primals)
+    active = [k for k, t in enumerate(types) if carries_float(t)]
+    value = f(*primals)
+    names = [f"d{k}_" for k in active]
+    text = _closure(f, types, active, names, "(let (_, lin_) = linearize({inner}, {args}); lin_({ds}))")
+    tangents = tuple(shapes.Param(f"d{f.params[k].name}", types[k]) for k in active)
+    signature = shapes.Signature(f"linearization of {f.__name__}", (*f.params_of(types), *tangents))
+    return value, f.derived(text, signature).bind(primals)
+
+
+def transpose_linear(g: Function, x: Any) -> Function:
+    """Turns a linear function of one parameter around; `x` is an example of its argument."""
+    g = _function("transpose_linear", g)
+    if len(g.params) != 1:
+        raise errors.UnsupportedError("DV0901", f"transpose_linear of {g.__name__} with several parameters: not yet", g.span)
+    bound = [f"b{k}_" for k in range(len(g.bound))]
+    inner = f"fn (y_) -> ({g.text})({', '.join([*bound, 'y_'])})" if bound else g.text
+    text = f"fn ({', '.join([*bound, 'x_', 'ct_'])}) -> transpose_linear({inner}, x_)(ct_)"
+    params = (*g.params_of(g.types_of((x,))), shapes.Param("cotangent", shapes.Any()))
+    return g.derived(text, shapes.Signature(f"transpose of {g.__name__}", params)).bind((x,))
+
+
+def _function(transform: str, f: object) -> Function:
+    if isinstance(f, Function):
+        return f
+    if callable(f):
+        raise errors.UnsupportedError(
+            "DV0901", f"dv.{transform} of a plain Python function: not yet",
+            help="write it in the language and give it to dv.compile",
+        )
+    raise errors.TypeError("DV0607", f"dv.{transform} takes a function of a module, not a {type(f).__name__}")
+
+
+def _by_name(transform: str, f: Function, argnums: Argnums, argnames: str | Sequence[str] | None) -> Function:
+    f = _function(transform, f)
+    positions, bare = _positions(transform, f, argnums, argnames)
+    wrt = ", ".join(str(len(f.bound) + p) for p in positions)
+    name = f"{transform}({f.__name__})"
+    params = f.signature.params
+    return f.derived(
+        f"{transform}({f.text}, wrt=({wrt}))", shapes.Signature(name, params, None, f.signature.doc),
+        wrap="" if bare or len(positions) > 1 else transform,
+    )
+
+
+def _positions(transform: str, f: Function, argnums: Argnums, argnames: str | Sequence[str] | None) -> tuple[list[int], bool]:
+    """Positions among the free parameters, and whether the result is bare."""
+    names = [p.name for p in f.params]
+    if argnames is not None:
+        wanted = [argnames] if isinstance(argnames, str) else list(argnames)
+        for n in wanted:
+            if n not in names:
+                raise errors.TypeError(
+                    "DV0606", f"dv.{transform}: {f.__name__} has no parameter {n}", f.span,
+                    help=f"its parameters: {', '.join(names)}",
+                )
+        return [names.index(n) for n in wanted], isinstance(argnames, str)
+    bare = isinstance(argnums, (int, np.integer))
+    numbers = [argnums] if isinstance(argnums, (int, np.integer)) else list(argnums)
+    out = []
+    for n in numbers:
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not -len(names) <= n < len(names):
+            raise errors.TypeError(
+                "DV0606", f"dv.{transform}: argnums {n!r}, but {f.__name__} has {len(names)} parameters", f.span
+            )
+        out.append(int(n) % len(names))
+    if not out or len(set(out)) != len(out):
+        raise errors.TypeError("DV0606", f"dv.{transform}: argnums must name parameters once each", f.span)
+    return out, bare
+
+
+def _bare(tangents: Any) -> Any:
+    return tangents[0] if isinstance(tangents, tuple) and len(tangents) == 1 else tangents
+
+
+def _pointwise(f: Function, types: tuple[shapes.Type, ...], active: list[int], form: str) -> Function:
+    names = [f"d{k}_" for k in active]
+    text = _closure(f, types, active, names, form)
+    tangents = tuple(shapes.Param(f"tangent of {f.params[k].name}", types[k]) for k in active)
+    return f.derived(text, shapes.Signature(f"jvp({f.__name__})", (*f.params_of(types), *tangents)))
+
+
+def _closure(f: Function, types: tuple[shapes.Type, ...], active: list[int], extra: list[str], form: str) -> str:
+    """`fn (all arguments, extra) -> form`, where the form sees f as a function of its active parameters."""
+    bound = [f"b{k}_" for k in range(len(f.bound))]
+    args = [f"x{k}_" for k in range(len(types))]
+    if not active:
+        raise errors.TypeError("DV0401", f"{f.__name__}: no argument carries floats", f.span)
+    inside = [f"y{k}_" if k in active else a for k, a in enumerate(args)]
+    inner = f.text
+    if bound or len(active) < len(types):
+        params = ", ".join(f"y{k}_" for k in active)
+        inner = f"fn ({params}) -> ({f.text})({', '.join([*bound, *inside])})"
+    chosen = [args[k] for k in active]
+    group = chosen[0] if len(chosen) == 1 else f"({', '.join(chosen)})"
+    ds = extra[0] if len(extra) == 1 else f"({', '.join(extra)})"
+    if form.startswith("(let"):
+        ds = ", ".join(extra)
+    body = form.format(inner=inner, xs=group, args=", ".join(chosen), ds=ds)
+    return f"fn ({', '.join([*bound, *args, *extra])}) -> {body}"

@@ -1,0 +1,250 @@
+"""Functions of a program as Python calls them.
+
+A function is a text of the language (the name of a `def`, or an expression such as `grad(f, wrt=(0))`)
+with a signature and possibly some first arguments already bound.  A call converts its arguments, finds
+the instance for their types, runs it and rebuilds the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..compiler import errors
+from ..compiler.errors import Span
+from . import data, shapes
+from .guard import guarded
+from .shapes import Param, Signature
+from .values import Reader, infer, rebuild
+
+if TYPE_CHECKING:
+    import inspect
+
+    from .pipeline import Instance, Unit
+
+_ALL: tuple[bool, ...] = ()
+_Key = tuple[tuple[bool, ...], tuple[shapes.Type, ...]]
+
+
+class Function:
+    """A compiled function; call it with numbers and arrays."""
+
+    def __init__(
+        self, unit: Unit, text: str, signature: Signature, *, plain: bool = False, bound: tuple[Any, ...] = (),
+        wrap: str = "",
+    ) -> None:
+        self._unit = unit
+        self.text = text
+        self._all = signature
+        self._plain = plain
+        self.bound = bound
+        self._wrap = wrap
+        self._ready: dict[_Key, Instance] = {}
+        self.__name__ = self.__qualname__ = signature.name
+        self.__doc__ = signature.doc
+        self.__module__ = "derivant"
+
+    # ------------------------------------------------------------ what it looks like
+
+    @property
+    def params(self) -> tuple[Param, ...]:
+        """The parameters that are still free."""
+        return self._all.params[len(self.bound):]
+
+    @property
+    def signature(self) -> Signature:
+        return Signature(self._all.name, self.params, self._all.result, self._all.doc)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        import inspect
+
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return inspect.Signature([
+            inspect.Parameter(
+                p.name, kind, annotation=str(p.type),
+                default=inspect.Parameter.empty if p.default is None else p.default[1],
+            )
+            for p in self.params if p.name.isidentifier()
+        ])
+
+    @property
+    def span(self) -> Span | None:
+        """Where its parameters (or the first of them) stand."""
+        return next((s for s in self._spans().values()), None)
+
+    def _spans(self) -> dict[str, Span]:
+        source = self._unit.source
+        return {p.name: Span(source, *p.place) for p in self._all.params if p.place is not None}
+
+    def __repr__(self) -> str:
+        return f"<derivant function {self.signature}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restore, (self._unit, self.text, self._all, self._plain, self.bound, self._wrap)
+
+    # ------------------------------------------------------------ calling
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        values = (*self.bound, *args) if self.bound else args
+        params = self._all.params
+        if kwargs or len(values) != len(params):
+            values, given = self._bind(values, kwargs)
+            if False in given:
+                params = tuple(p for p, g in zip(params, given, strict=True) if g)
+        else:
+            given = _ALL
+        reader = Reader(self._all.name, self._spans() if any(p.place for p in params) else None)
+        types, leaves = [], []
+        for p, v in zip(params, values, strict=True):
+            t = p.type
+            if type(t) is shapes.Any:
+                reader.param = p.name
+                t = infer(v, p.name, self._all.name)
+            types.append(t)
+            leaves += reader.read(v, t, p.name)
+        instance = self._instance((given, tuple(types)))
+        result = rebuild(instance.run(leaves), instance.result)
+        return _wrapped(result, self._wrap) if self._wrap else result
+
+    def _bind(self, values: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[bool, ...]]:
+        """The arguments in order, and which parameters have one; paths of defaults are read here."""
+        params, name = self._all.params, self._all.name
+        if len(values) > len(params):
+            free = len(self.params)
+            raise errors.TypeError(
+                "DV0606", f"{name} takes {free} argument{'' if free == 1 else 's'}, {len(values) - len(self.bound)} were given",
+                self.span, help=f"its parameters: {', '.join(map(str, self.params))}",
+            )
+        bound: list[Any] = list(values)
+        given = [True] * len(values)
+        taken = {p.name for p in params[:len(values)]}
+        for key in kwargs:
+            if key in taken:
+                raise errors.TypeError("DV0606", f"{name}: {key} is given twice", self._spans().get(key))
+            if all(p.name != key for p in params):
+                raise errors.TypeError(
+                    "DV0606", f"{name} has no parameter {key}", self.span,
+                    help=f"its parameters: {', '.join(map(str, self.params))}",
+                )
+        missing = []
+        for p in params[len(values):]:
+            given.append(True)
+            if p.name in kwargs:
+                bound.append(kwargs[p.name])
+            elif p.default is None:
+                missing.append(p)
+            elif p.default[0] == "path":
+                bound.append(data.read_default(p.default[1], p, self._unit.folder, self._spans().get(p.name)))
+            else:
+                given[-1] = False
+        if missing:
+            raise errors.TypeError(
+                "DV0605", f"{name}: no value for {', '.join(f'`{p}`' for p in missing)}", self._spans().get(missing[0].name)
+            )
+        return tuple(bound), tuple(given) if False in given else _ALL
+
+    def _instance(self, key: _Key) -> Instance:
+        found = self._ready.get(key)
+        if found is None:
+            given, types = key
+            text, plain = self.text, self._plain
+            if given:
+                names = [f"x{k}_" for k, g in enumerate(given) if g]
+                named = [f"{p.name} = x{k}_" for k, p in enumerate(self._all.params) if given[k]]
+                text, plain = f"fn ({', '.join(names)}) -> ({self.text})({', '.join(named)})", False
+            with guarded("compilation", self._unit.source.text):
+                found = self._unit.instance(text, types, plain)
+            self._ready[key] = found
+        return found
+
+    # ------------------------------------------------------------ for transforms
+
+    def derived(self, text: str, signature: Signature, wrap: str = "") -> Function:
+        """Another function of the same program; what is bound stays bound."""
+        params = (*self._all.params[:len(self.bound)], *signature.params)
+        whole = Signature(signature.name, params, signature.result, signature.doc)
+        return Function(self._unit, text, whole, bound=self.bound, wrap=wrap)
+
+    def bind(self, values: Sequence[Any]) -> Function:
+        """The function with its first free arguments given."""
+        return Function(self._unit, self.text, self._all, bound=(*self.bound, *values), wrap=self._wrap)
+
+    def types_of(self, values: Sequence[Any]) -> tuple[shapes.Type, ...]:
+        """The types of the free parameters for these arguments."""
+        if len(values) != len(self.params):
+            raise errors.TypeError(
+                "DV0606", f"{self.__name__} takes {len(self.params)} arguments, {len(values)} were given", self.span
+            )
+        return tuple(
+            infer(v, p.name, self.__name__) if isinstance(p.type, shapes.Any) else p.type
+            for p, v in zip(self.params, values, strict=True)
+        )
+
+    def params_of(self, types: Sequence[shapes.Type]) -> tuple[Param, ...]:
+        """The free parameters with these types and without defaults."""
+        return tuple(Param(p.name, t, None, p.place) for p, t in zip(self.params, types, strict=True))
+
+    # ------------------------------------------------------------ looking inside
+
+    def _declared(self, what: str) -> tuple[shapes.Type, ...]:
+        """The declared types of all parameters; needed where there is no call to look at."""
+        for p in self._all.params:
+            if isinstance(p.type, shapes.Any):
+                if self._ready:
+                    return next(reversed(self._ready))[1]
+                raise errors.TypeError(
+                    "DV0607", f"{what} of {self.__name__} needs types: `{p.name}` has none", self._spans().get(p.name),
+                    help=f"write one in the signature, e.g. {p.name}: f64",
+                )
+        return tuple(p.type for p in self._all.params)
+
+    @property
+    def source(self) -> str:
+        """The text of a `def`; of a derivative, a program that computes it."""
+        if self._plain:
+            with guarded("parsing", self._unit.source.text):
+                return self._unit.text_of(self.text)
+        return self._printed(self.text, self._all.name)
+
+    def derivative_source(self, wrt: Sequence[str] | None = None, mode: str = "reverse") -> str:
+        """The gradient as a program that compiles again."""
+        from .api import grad
+        from .source import forward_gradient
+
+        if mode == "forward":
+            types = self._declared("the derivative")
+            names = list(wrt) if wrt else [self.params[0].name]
+            return self._printed(forward_gradient(self, types, names), f"grad_{self.text}")
+        derived = grad(self, argnames=wrt) if wrt else grad(self)
+        return derived._printed(derived.text, f"grad_{self.text}")
+
+    def _printed(self, text: str, name: str) -> str:
+        from .source import program_text
+
+        types = self._declared("the derivative")
+        with guarded("printing", self._unit.source.text):
+            instance = self._unit.instance(text, types, False)
+            params = tuple(Param(p.name, t) for p, t in zip(self._all.params, types, strict=True))
+            return program_text(instance, params, name)
+
+    def explain(self, stage: str | None = None) -> str:
+        """What the compiler makes of it: an overview, or the program after one stage."""
+        types = self._declared("explain")
+        with guarded("explain", self._unit.source.text):
+            return self._unit.instance(self.text, types, self._plain).explain(stage)
+
+
+def _wrapped(result: Any, transform: str) -> Any:
+    """The tuple of one that Python's `argnums=(0,)` asks for; the language has none."""
+    if transform == "value_and_grad":
+        return result[0], (result[1],)
+    return ((result,),) if transform == "hessian" else (result,)
+
+
+def _restore(unit: Unit, text: str, signature: Signature, plain: bool, bound: tuple[Any, ...], wrap: str) -> Function:
+    return Function(unit, text, signature, plain=plain, bound=bound, wrap=wrap)
+
+
+def carries_float(t: shapes.Type) -> bool:
+    return any(leaf.kind in ("f64", "f32") for leaf in shapes.leaves(t))

@@ -1,0 +1,325 @@
+"""Queries: source, parsed, module, instance, core, derivative, optimised, loops, llvm, native.
+
+Each is computed on demand and kept: a program's by `Unit`, a function's (for the types of one call) by
+`Instance`.  A function that is in the cache on disk runs without any of them: what a call needs is in
+its manifest.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..compiler import errors
+from ..compiler.errors import Source
+from . import shapes, store
+from .guard import guarded
+from .shapes import Param, Signature
+from .sources import fingerprint
+from .trace import log, timed, verifying
+
+if TYPE_CHECKING:
+    from ..compiler.ir import Function as CoreFunction
+    from ..compiler.ir import Program
+    from ..compiler.loops import LoopFunction
+    from .front import Front
+
+BACKENDS = ("llvm", "interpreter", "loops")
+STAGES = ("parsed", "typed", "core", "derivative", "optimised", "loops", "llvm", "asm")
+Run = Callable[[Sequence[Any]], Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a program offers: its functions in order, and its types."""
+
+    functions: tuple[str, ...]
+    types: tuple[shapes.Type, ...]
+
+
+class Unit:
+    """A program and where it comes from; `folder` is where its imports and files are looked for."""
+
+    def __init__(self, source: Source, folder: str | None, backend: str | None = None) -> None:
+        backend = backend or os.environ.get("DERIVANT_BACKEND") or "llvm"
+        if backend not in BACKENDS:
+            raise errors.ValueError_("DV0613", f"there is no backend {backend}", help=f"there are: {', '.join(BACKENDS)}")
+        if sys.platform == "win32":
+            raise errors.UnsupportedError("DV0701", "Derivant runs on Linux and macOS, not on Windows")
+        self.source = source
+        self.folder = folder
+        self.backend = backend
+        self._lock = threading.RLock()
+        self._instances: dict[object, Instance] = {}
+        self._signatures: dict[str, Signature] = {}
+        self._outline: Outline | None = None
+        self._checked = -1
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unit, (self.source.name, self.source.text, self.folder, self.backend)
+
+    @functools.cached_property
+    def key(self) -> str:
+        """The fingerprint of the program and all that it imports, compiler included."""
+        return fingerprint(self.source, self.folder)
+
+    @functools.cached_property
+    def front(self) -> Front:
+        """The program in the front end: parsed, and elaborated on demand."""
+        from .front import Front
+
+        with timed("compile", f"load {self.source.name}"), guarded("parsing", self.source.text):
+            return Front(self.source, self.folder)
+
+    # ------------------------------------------------------------ what is there
+
+    def outline(self) -> Outline:
+        with self._lock:
+            if self._outline is None:
+                found = store.read_json(f"outline {self.key}")
+                if found is None:
+                    self._outline = self.front.outline()
+                    types = [shapes.to_json(t) for t in self._outline.types]
+                    store.write_json(f"outline {self.key}", {"functions": self._outline.functions, "types": types})
+                else:
+                    types = tuple(map(shapes.from_json, found["types"]))
+                    self._outline = Outline(tuple(found["functions"]), types)
+            return self._outline
+
+    def signature(self, name: str) -> Signature:
+        """The signature of a function as declared."""
+        with self._lock:
+            known = self._signatures.get(name)
+            if known is None:
+                label = f"signature {self.key} {name}"
+                found = store.read_json(label)
+                if found is None:
+                    with guarded("type checking", self.source.text):
+                        known = self.front.signature(name)
+                    store.write_json(label, shapes.signature_to_json(known))
+                else:
+                    known = shapes.signature_from_json(found)
+                self._signatures[name] = known
+            return known
+
+    def check(self) -> int:
+        """Types and sizes of the whole program; the number of its functions."""
+        with self._lock:
+            if self._checked < 0:
+                found = store.read_json(f"check {self.key}")
+                if found is None:
+                    with guarded("type checking", self.source.text):
+                        self.front.check()
+                    found = len(self.outline().functions)
+                    store.write_json(f"check {self.key}", found)
+                self._checked = int(found)
+            return self._checked
+
+    def text_of(self, name: str) -> str:
+        """The text of a function as it stands in the source."""
+        return self.front.text_of(name)
+
+    # ------------------------------------------------------------ functions for types
+
+    def instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Instance:
+        """The function `text` (a name if `plain`, else an expression) for arguments of these types."""
+        key = (text, types)
+        with self._lock:
+            found = self._instances.get(key)
+            if found is None:
+                found = self._instances[key] = Instance(self, text, types, plain)
+            return found
+
+
+def _unit(name: str, text: str, folder: str | None, backend: str) -> Unit:
+    return Unit(Source(name, text), folder, backend)
+
+
+class Instance:
+    """One function for one choice of argument types, through all stages."""
+
+    def __init__(self, unit: Unit, text: str, types: tuple[shapes.Type, ...], plain: bool) -> None:
+        self.unit = unit
+        self.text = text
+        self.types = types
+        self.plain = plain
+        self._lock = threading.RLock()
+        self._manifest: dict[str, Any] | None = None
+        self._runner: Run | None = None
+        self._renames = 0
+
+    # ------------------------------------------------------------ stages
+
+    @functools.cached_property
+    def core(self) -> Program:
+        """The core program as elaborated."""
+        with timed("compile", f"elaborate {self.text}"):
+            made = self.unit.front.instance(self.text, self.types, self.plain)
+        self._made = made
+        self._verify(made.program, "core")
+        return made.program
+
+    @functools.cached_property
+    def derivative(self) -> Program:
+        """Without `Jvp` and `Vjp`."""
+        from ..passes.differentiate import resolve
+
+        program = self.core
+        with timed("compile", f"differentiate {self.text}"):
+            program = resolve(program)
+        self._verify(program, "derivative")
+        return program
+
+    @functools.cached_property
+    def optimised(self) -> Program:
+        from .passes_of import optimise
+
+        program, fired = optimise(self.core)
+        self.fired = fired
+        self._verify(program, "optimised")
+        return program
+
+    @property
+    def entry(self) -> CoreFunction:
+        program = self.optimised
+        return program.functions[program.entries[0]]
+
+    @functools.cached_property
+    def loops(self) -> LoopFunction:
+        from ..compiler.lower import lower
+
+        with timed("compile", f"lower {self.text}"):
+            return lower(self.entry)
+
+    @functools.cached_property
+    def llvm(self) -> str:
+        from ..compiler import llvm
+        from ..compiler.llvm_emit import emit_module
+
+        return llvm.optimised_text(emit_module([self.loops]))
+
+    @functools.cached_property
+    def asm(self) -> str:
+        from ..compiler import llvm
+        from ..compiler.llvm_emit import emit_module
+
+        return llvm.assembly(emit_module([self.loops]))
+
+    def _verify(self, program: Program, stage: str) -> None:
+        if verifying():
+            from ..compiler.verify import verify
+
+            with timed("passes", f"verify {stage}"):
+                verify(program)
+
+    # ------------------------------------------------------------ results
+
+    @property
+    def result(self) -> shapes.Type:
+        return self._described()[0]
+
+    @property
+    def outputs(self) -> tuple[bool, ...]:
+        """For each result of the core function: is it a leaf of the value (or a size)?"""
+        return self._described()[1]
+
+    def _described(self) -> tuple[shapes.Type, tuple[bool, ...]]:
+        found = self.__dict__.get("_description")
+        if found is None:
+            if self._manifest is not None:
+                found = shapes.from_json(self._manifest["result"]), tuple(self._manifest["outputs"])
+            else:
+                _ = self.core
+                found = self._made.result, self._made.outputs
+            self.__dict__["_description"] = found
+        return found  # type: ignore[no-any-return]
+
+    # ------------------------------------------------------------ running
+
+    def run(self, leaves: Sequence[Any]) -> Sequence[Any]:
+        """The leaves of the result of these leaves of arguments."""
+        runner = self._runner
+        if runner is None:
+            with self._lock:
+                runner = self._runner or self._make_runner()
+                self._runner = runner
+        return runner(leaves)
+
+    def _make_runner(self) -> Run:
+        backend = self.unit.backend
+        with guarded("compilation", self.unit.source.text):
+            call = {"llvm": self._native, "interpreter": self._interpreted, "loops": self._looped}[backend]()
+        outputs = self.outputs
+        if all(outputs):
+            return call
+        keep = [k for k, used in enumerate(outputs) if used]
+        return lambda leaves: (lambda results: [results[k] for k in keep])(call(leaves))
+
+    def _interpreted(self) -> Run:
+        from ..compiler.interpret import run
+
+        program = self.derivative
+        return lambda leaves: run(program, program.entries[0], leaves)
+
+    def _looped(self) -> Run:
+        from ..compiler.loops_interpret import run_loops
+
+        loops = self.loops
+        return lambda leaves: run_loops(loops, leaves)
+
+    def _native(self) -> Run:
+        key = self.cache_key()
+        cached = store.read_object(key)
+        if cached is not None:
+            manifest, code = cached
+            loaded = store.load(manifest, code, self._sources(manifest))
+            if loaded is not None:
+                self._manifest = manifest
+                log("cache", f"hit {self.text}")
+                return loaded
+        log("cache", f"miss {self.text}")
+        entry = self.entry
+        from .native import NativeFunction, compile_object
+
+        with timed("compile", f"machine code for {self.text}"):
+            signature, code = compile_object(entry)
+        store.write_object(key, {
+            "abi": signature.to_json(), "result": shapes.to_json(self.result), "outputs": list(self.outputs),
+        }, code)
+        return NativeFunction(signature, code)
+
+    def _sources(self, manifest: dict[str, Any]) -> list[Source]:
+        """The texts that spans in messages point into."""
+        from .sources import all_sources
+
+        return all_sources(self.unit.source, self.unit.folder)
+
+    def cache_key(self) -> str:
+        types = json.dumps([shapes.to_json(t) for t in self.types])
+        return f"object {self.unit.key} {self.text} {hashlib.sha256(types.encode()).hexdigest()} {store.machine()}"
+
+    # ------------------------------------------------------------ for people
+
+    def renamed(self, name: str, params: Sequence[Param] | None) -> Program:
+        """The optimised program with the entry under another name, and its parameters', for printing."""
+        from ..compiler.ir import Program, clone_function
+
+        program = self.optimised
+        entry = clone_function(program.functions[program.entries[0]], name)
+        if params is not None:
+            for v, p in zip(entry.params, params, strict=True):
+                v.name = p.name
+        others = {n: f for n, f in program.functions.items() if n != program.entries[0]}
+        return Program({**others, name: entry}, (name,))
+
+    def explain(self, stage: str | None) -> str:
+        from .explain import explain
+
+        return explain(self, stage)

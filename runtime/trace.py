@@ -1,0 +1,32 @@
+"""`DERIVANT_LOG=passes,cache,compile`: what happens and how long it takes, on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+
+def channels() -> frozenset[str]:
+    return frozenset(c.strip() for c in os.environ.get("DERIVANT_LOG", "").split(",") if c.strip())
+
+
+def log(channel: str, text: str) -> None:
+    """A line, if the channel is on."""
+    if channel in channels():
+        print(f"derivant {channel}: {text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def timed(channel: str, what: str) -> Iterator[None]:
+    """Logs how long the block took."""
+    start = time.perf_counter()
+    yield
+    log(channel, f"{what} {1e3 * (time.perf_counter() - start):.1f} ms")
+
+
+def verifying() -> bool:
+    """DERIVANT_VERIFY=1: the program is checked between all stages."""
+    return os.environ.get("DERIVANT_VERIFY", "") not in ("", "0")

@@ -1,0 +1,296 @@
+"""The Python door: calls, transforms, errors, threads, pickles."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import threading
+from typing import Any
+
+import derivant as dv
+import numpy as np
+import pytest
+
+TEXT = """
+type Point = {x: f64, y: f64}
+type Shape = Circle(f64) | Box(f64, f64)
+
+## The square of x.
+def square(x: f64) -> f64 = x ** 2
+
+def dot(a: f64[n], b: f64[n]) -> f64 = sum(a[i] * b[i] for i)
+
+def scale(v: f64[n], by: f64 = 2.0) -> f64[n] = [by * v[i] for i]
+
+def norm2(p: Point) -> f64 = p.x ** 2 + p.y ** 2
+
+def shift(p: Point, d: f64) -> Point = Point(x = p.x + d, y = p.y)
+
+def centre(ps: Point[n]) -> Point = Point(x = mean([ps[i].x for i]), y = mean([ps[i].y for i]))
+
+def area(s: Shape) -> f64 =
+  match s
+    Circle(r) -> pi * r ** 2
+    Box(w, h) -> w * h
+
+def double(s: Shape) -> Shape =
+  match s
+    Circle(r) -> Circle(2 * r)
+    Box(w, h) -> Box(2 * w, 2 * h)
+
+def cubic(x) = x * x * x
+
+def poly(x: f64, k: i64) -> f64 = x ** k
+
+def positive(v: f64[n]) -> f64[_] = [v[i] for i if v[i] > 0]
+
+def both(x: f64, y: f64) -> (f64, f64) = (x * y, x + y)
+
+def checked(x: f64) -> f64 =
+  assert x > 0, "x is {x}"
+  sqrt(x)
+
+def at(v: f64[n], i: i64) -> f64 = v[i]
+
+def rosenbrock(x: f64[n]) -> f64 = sum(100 * (x[i + 1] - x[i] ** 2) ** 2 + (1 - x[i]) ** 2 for i < n - 1)
+"""
+
+
+@pytest.fixture(scope="module")
+def m() -> dv.Module:
+    return dv.compile(TEXT)
+
+
+def test_scalars_and_arrays(m: dv.Module) -> None:
+    assert m.square(3.0) == 9.0 and type(m.square(3)) is float
+    assert m.dot([1, 2], np.array([3.0, 4.0])) == 11.0
+    got = m.scale(np.arange(6.0)[::2])
+    assert got.tolist() == [0, 4, 8] and got.flags.c_contiguous and got.flags.writeable
+    assert m.both(2.0, 3.0) == (6.0, 5.0)
+    assert m.positive(np.array([1.0, -1.0, 2.0])).tolist() == [1.0, 2.0]
+    assert m.positive(np.zeros(0)).shape == (0,)
+
+
+def test_keywords_and_defaults(m: dv.Module) -> None:
+    v = np.ones(2)
+    assert m.scale(v, 3).tolist() == [3, 3] and m.scale(v, by=3.0).tolist() == [3, 3]
+    assert m.scale(by=3.0, v=v).tolist() == [3, 3] and m.scale(v=v).tolist() == [2, 2]
+    for args, kwargs, code in (((), {}, "DV0605"), ((v, 1.0, 2.0), {}, "DV0606"), ((v,), {"to": 1.0}, "DV0606"),
+                               ((v,), {"v": v}, "DV0606")):
+        with pytest.raises(dv.TypeError) as info:
+            m.scale(*args, **kwargs)
+        assert info.value.code == code
+    assert info.value.span is not None and info.value.span.line == 10
+
+
+def test_records_and_sums(m: dv.Module) -> None:
+    p = m.shift({"x": 1.0, "y": 2.0}, 1.0)
+    assert p == m.Point(2.0, 2.0) and type(p) is m.Point and m.norm2(p) == 8.0
+    assert m.centre([m.Point(0.0, 0.0), m.Point(2.0, 4.0)]) == m.Point(1.0, 2.0)
+    assert m.centre({"x": [0.0, 2.0], "y": np.array([0.0, 4.0])}).y == 2.0
+    assert m.area(m.Box(2.0, 3.0)) == 6.0 and m.double(m.Circle(1.0)) == m.Circle(2.0)
+    match m.double(m.Box(1.0, 2.0)):
+        case m.Box(w, h):
+            assert (w, h) == (2.0, 4.0)
+        case _:
+            raise AssertionError
+
+
+def test_unannotated_parameters_specialise(m: dv.Module) -> None:
+    assert m.cubic(2) == 8 and type(m.cubic(2)) is int and type(m.cubic(2.0)) is float
+    assert type(m.cubic(np.float32(2))) is np.float32
+
+
+def test_what_a_function_shows(m: dv.Module) -> None:
+    assert m.square.__doc__ == "The square of x." and m.square.__name__ == "square"
+    assert list(inspect.signature(m.scale).parameters) == ["v", "by"]
+    assert "scale(v: f64[n], by: f64 = 2.0) -> f64[n]" in repr(m.scale)
+    assert m.square.source.strip() == "def square(x: f64) -> f64 = x ** 2" or "x ** 2" in m.square.source
+    assert "rosenbrock" in dir(m) and "Point" in dir(m) and "Circle" in dir(m)
+    with pytest.raises(AttributeError, match="did you mean square"):
+        _ = m.squar
+
+
+# ---------------------------------------------------------------- transforms
+
+
+def test_grad(m: dv.Module) -> None:
+    assert dv.grad(m.square)(3.0) == 6.0
+    a, b = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    assert dv.grad(m.dot)(a, b).tolist() == [3, 4]
+    assert dv.grad(m.dot, argnums=1)(a, b).tolist() == [1, 2]
+    assert dv.grad(m.dot, argnums=-1)(a, b).tolist() == [1, 2]
+    both = dv.grad(m.dot, argnums=(0, 1))(a, b)
+    assert isinstance(both, tuple) and [x.tolist() for x in both] == [[3, 4], [1, 2]]
+    (one,) = dv.grad(m.dot, argnums=(1,))(a, b)
+    assert one.tolist() == [1, 2]
+    assert dv.grad(m.dot, argnames="b")(a, b=b).tolist() == [1, 2]
+    value, slope = dv.value_and_grad(m.dot)(a, b)
+    assert value == 11.0 and slope.tolist() == [3, 4]
+    assert dv.grad(m.norm2)(m.Point(1.0, 2.0)) == m.Point(2.0, 4.0)
+    assert dv.grad(m.area)(m.Box(2.0, 3.0)) == m.Box(3.0, 2.0)
+
+
+def test_transforms_nest(m: dv.Module) -> None:
+    assert dv.grad(dv.grad(m.cubic))(2.0) == 12.0
+    assert dv.grad(dv.grad(dv.grad(m.cubic)))(2.0) == 6.0
+    assert dv.hessian(m.square)(1.0) == 2.0
+    x = np.array([1.0, 2.0, 0.5])
+    h = dv.hessian(m.rosenbrock)(x)
+    assert np.allclose(h, dv.jacobian(dv.grad(m.rosenbrock))(x)) and np.allclose(h, h.T)
+    v = np.array([1.0, -1.0, 2.0])
+    assert np.allclose(dv.hvp(m.rosenbrock)(x, v), h @ v)
+    value, along = dv.jvp(dv.grad(m.rosenbrock), x, v)
+    assert np.allclose(value, dv.grad(m.rosenbrock)(x)) and np.allclose(along, h @ v)
+
+
+def test_jvp_and_vjp(m: dv.Module) -> None:
+    a, b = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    value, tangent = dv.jvp(m.dot, (a, b), (np.ones(2), np.zeros(2)))
+    assert value == 11.0 and tangent == 7.0
+    assert dv.jvp(m.square, 3.0, 1.0) == (9.0, 6.0) and dv.jvp(m.square, (3.0,), (1.0,)) == (9.0, 6.0)
+    value, pullback = dv.vjp(m.dot, a, b)
+    da, db = pullback(2.0)
+    assert value == 11.0 and da.tolist() == [6, 8] and db.tolist() == [2, 4]
+    value, pullback = dv.vjp(m.square, 3.0)
+    assert pullback(1.0) == 6.0
+    assert dv.jvp(m.poly, (2.0, 3), (1.0, None)) == (8.0, 12.0)
+    assert dv.vjp(m.poly, 2.0, 3)[1](1.0) == 12.0
+    (value, other), pullback = dv.vjp(m.both, 2.0, 3.0)
+    assert (value, other) == (6.0, 5.0) and pullback((1.0, 0.0)) == (3.0, 2.0)
+    with pytest.raises(dv.TypeError, match="1 tangents for 2 parameters"):
+        dv.jvp(m.dot, (a, b), (a,))
+
+
+def test_linearize_and_transpose(m: dv.Module) -> None:
+    value, line = dv.linearize(m.dot, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    assert value == 11.0 and line(np.array([1.0, 0.0]), np.zeros(2)) == 3.0
+    value, line = dv.linearize(m.scale, np.array([1.0, 2.0]), 3.0) if False else dv.linearize(m.square, 3.0)
+    assert line(2.0) == 12.0
+    back = dv.transpose_linear(line, 0.0)
+    assert back(1.0) == 6.0
+
+
+@pytest.mark.parametrize("call, text", [
+    (lambda m: dv.grad(lambda x: x), "not yet"), (lambda m: dv.grad(3), "takes a function"),
+    (lambda m: dv.grad(m.dot, argnums=2), "argnums 2"), (lambda m: dv.grad(m.dot, argnames="c"), "no parameter c"),
+    (lambda m: dv.grad(m.dot, argnums=(0, 0)), "once each"), (lambda m: dv.grad(m.dot, argnums=()), "once each"),
+    (lambda m: dv.grad(m.poly, argnums=1)(1.0, 2), "i64|integer"), (lambda m: dv.grad(m.scale)(np.ones(2)), ""),
+])
+def test_transforms_refuse(m: dv.Module, call: Any, text: str) -> None:
+    with pytest.raises(dv.Error, match=text):
+        call(m)
+
+
+# ---------------------------------------------------------------- errors
+
+
+def test_argument_errors_name_the_parameter(m: dv.Module) -> None:
+    with pytest.raises(dv.TypeError) as info:
+        m.square("3")
+    assert "`x` of square: expected f64, found" in str(info.value)
+    assert info.value.span is not None and (info.value.span.line, info.value.span.col) == (6, 12)
+    with pytest.raises(dv.SizeError) as size:
+        m.dot(np.ones(2), np.ones(3))
+    assert "axis 0 of `b` has size 3, but n is 2" in str(size.value) and size.value.span is not None
+
+
+def test_errors_at_run_time(m: dv.Module) -> None:
+    with pytest.raises(dv.AssertError, match="x is -1") as info:
+        m.checked(-1.0)
+    assert info.value.code == "DV0507" and info.value.span is not None and isinstance(info.value, AssertionError)
+    with pytest.raises(IndexError) as bounds:
+        m.at(np.ones(2), 2)
+    assert isinstance(bounds.value, dv.BoundsError) and bounds.value.span is not None
+    assert m.checked(4.0) == 2.0
+
+
+@pytest.mark.parametrize("text, kind", [
+    ("def f(x) = ", dv.SyntaxError), ("def f(x: f64) = y", dv.NameError),
+    ("def f(x: f64[n], y: f64[n + 1]) = x + y", dv.Error), ("def f(x: f64) -> f64[3] = x", dv.TypeError),
+    ("import nowhere", dv.Error), ("def f(x: f64) = x\ndef f(x: f64) = x", dv.NameError),
+])
+def test_compile_errors(text: str, kind: type[dv.Error]) -> None:
+    with pytest.raises(kind) as info:
+        dv.compile(text)
+    assert info.value.span is not None and info.value.code.startswith("DV0")
+
+
+def test_compile_wants_text() -> None:
+    with pytest.raises(dv.TypeError):
+        dv.compile(b"def f(x) = x")  # type: ignore[arg-type]
+    assert dv.compile("").source == ""
+
+
+# ---------------------------------------------------------------- sharing
+
+
+def test_threads(m: dv.Module) -> None:
+    fresh = dv.compile(TEXT)
+    results: list[Any] = []
+
+    def work(k: int) -> None:
+        for _ in range(20):
+            results.append((k, dv.grad(fresh.dot)(np.ones(3), np.full(3, float(k))).tolist()))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(results) == 120 and all(got == [float(k)] * 3 for k, got in results)
+
+
+def test_pickle_and_copy(m: dv.Module) -> None:
+    for f in (m.square, dv.grad(m.square)):
+        again = pickle.loads(pickle.dumps(f))
+        assert again(3.0) == f(3.0) and copy.deepcopy(f)(3.0) == f(3.0)
+    assert pickle.loads(pickle.dumps(m)).square(2.0) == 4.0
+    p = m.shift(m.Point(1.0, 2.0), 1.0)
+    assert pickle.loads(pickle.dumps(p)) == p
+
+
+def test_inputs_are_never_changed(m: dv.Module) -> None:
+    v = np.arange(3.0)
+    v.flags.writeable = False
+    out = m.scale(v, 1.0)
+    out[0] = 9.0
+    assert v.tolist() == [0, 1, 2]
+
+
+# ---------------------------------------------------------------- printed derivatives
+
+
+@pytest.mark.parametrize("name, args", [
+    ("square", (3.0,)), ("dot", ([1.0, 2.0], [3.0, 4.0])), ("rosenbrock", ([1.0, 2.0, 0.5],)),
+])
+def test_printed_derivatives_compile_again(m: dv.Module, name: str, args: tuple[Any, ...]) -> None:
+    f = getattr(m, name)
+    for mode in ("reverse", "forward"):
+        text = f.derivative_source(None, mode)
+        again = dv.compile(text)
+        got = getattr(again, f"grad_{name}")(*args)
+        assert np.allclose(got, dv.grad(f)(*args)), text
+    assert f"def grad_{name}(" in dv.grad(f).source
+
+
+def test_printed_derivatives_of_records(m: dv.Module) -> None:
+    text = dv.grad(m.norm2).source
+    again = dv.compile(text)
+    assert again.grad_norm2(again.Point(1.0, 2.0)) == again.Point(2.0, 4.0)
+
+
+@pytest.mark.parametrize("stage", ["parsed", "typed", "core", "derivative", "optimised", "loops", "llvm", "asm", None])
+def test_explain(m: dv.Module, stage: str | None) -> None:
+    assert "dot" in m.dot.explain(stage)
+    assert dv.grad(m.dot).explain(stage)
+
+
+@pytest.mark.parametrize("backend", ["interpreter", "loops", "llvm"])
+def test_backends_agree(backend: str) -> None:
+    m = dv.compile(TEXT, backend=backend)
+    assert dv.grad(m.dot)([1.0, 2.0], [3.0, 4.0]).tolist() == [3, 4]
+    assert m.double(m.Circle(1.0)) == m.Circle(2.0)
+    with pytest.raises(dv.ValueError):
+        dv.compile(TEXT, backend="gpu")

@@ -1,0 +1,178 @@
+"""The command line: results on stdout, messages on stderr, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PROGRAM = """
+type Row = {a: f64, b: i64}
+type Fit = {total: f64, rows: i64}
+
+def main(data: Row[n] = "data.csv", scale: f64 = 1.0) -> Fit =
+  Fit(total = scale * sum(data[i].a for i), rows = n)
+
+def loss(w: f64[n], x: f64[n]) -> f64 = sum((w[i] - x[i]) ** 2 for i)
+
+def table(n: i64) -> f64[n, 2] = [f64(i * j) for i < n, j < 2]
+
+def fails(x: f64) -> f64 =
+  assert x > 0, "x is {x}"
+  x
+"""
+
+
+class Run:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, *args: str, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "derivant", *args], cwd=self.folder, input=stdin, capture_output=True, text=True,
+            env={**os.environ, "DERIVANT_CACHE_DIR": str(self.folder / "cache"), **env}, timeout=300, encoding="utf-8",
+        )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    (tmp_path / "p.dv").write_text(PROGRAM)
+    (tmp_path / "data.csv").write_text("a,b\n1.5,2\n2.5,3\n")
+    return Run(tmp_path)
+
+
+def test_run(run: Run) -> None:
+    done = run("run", "p.dv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Fit(\n  total = 4.0\n  rows  = 2\n)\n"
+    assert json.loads(run("run", "p.dv", "--json", "--arg", "scale=2").stdout) == {"total": 8.0, "rows": 2}
+    assert run("run", "p.dv", "table", "--arg", "n=2").stdout == "[[0., 0.],\n [0., 1.]]\n"
+    assert run("run", "p.dv", "loss", "--arg", "w=[1, 2]", "--arg", "x=[0, 0]").stdout == "5.0\n"
+
+
+def test_defaults_are_beside_the_source(run: Run) -> None:
+    (run.folder / "inner").mkdir()
+    assert Run(run.folder / "inner")("run", "../p.dv").returncode == 0
+
+
+def test_out(run: Run) -> None:
+    assert run("run", "p.dv", "table", "--arg", "n=2", "--out", "t.npy").returncode == 0
+    assert np.load(run.folder / "t.npy").tolist() == [[0, 0], [0, 1]]
+    assert run("run", "p.dv", "--out", "fit.json").returncode == 0
+    assert json.loads((run.folder / "fit.json").read_text()) == {"total": 4.0, "rows": 2}
+    done = run("run", "p.dv", "--out", "fit.xyz")
+    assert done.returncode == 1 and ".npz" in done.stderr
+
+
+@pytest.mark.parametrize("args, code, text", [
+    (("run", "q.dv"), 1, "did you mean p.dv"), (("run", "p.dv", "nothing"), 1, "nothing"),
+    (("run", "p.dv", "--arg", "scale"), 2, "NAME=VALUE"), (("run", "p.dv", "--arg", "size=2"), 1, "no parameter size"),
+    (("run", "p.dv", "--arg", "scale=x"), 1, "neither a number nor a file"), (("run",), 2, "FILE"),
+    (("run", "p.dv", "--arg", "scale=1", "--arg", "scale=2"), 2, "twice"), (("frobnicate",), 2, "frobnicate"),
+    (("run", "p.dv", "fails", "--arg", "x=-1"), 1, "x is -1"), (("run", "p.dv", "loss"), 1, "no value for `w"),
+    (("run", "."), 1, "directory"), (("run", "p.dv", "--arg", "data=none.csv"), 1, "no file none.csv"),
+    (("explain", "p.dv", "loss", "--stage", "nowhere"), 2, "nowhere"), (("grad", "p.dv", "loss", "--wrt", "q"), 1, "q"),
+])
+def test_what_is_wrong(run: Run, args: tuple[str, ...], code: int, text: str) -> None:
+    done = run(*args)
+    assert done.returncode == code and text in done.stderr and done.stdout == "", done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_files_that_are_no_programs(run: Run) -> None:
+    (run.folder / "b.dv").write_bytes(b"\x7fELF\xff\xfe")
+    (run.folder / "h.dv").write_bytes(b"# " + b"x" * (17 << 20))
+    for name, text in (("b.dv", "not UTF-8"), ("h.dv", "too large")):
+        done = run("run", name)
+        assert done.returncode == 1 and text in done.stderr
+
+
+def test_check(run: Run) -> None:
+    done = run("check", "p.dv")
+    assert (done.returncode, done.stdout) == (0, "") and "4 functions, no errors" in done.stderr
+    assert run("check", "p.dv", "--json").stdout == "[]\n"
+    bad = run("check", "-", stdin="def f(x: f64) = y\n")
+    assert bad.returncode == 1 and "┌─ <stdin>:1:17" in bad.stderr
+    listed = json.loads(run("check", "-", "--json", stdin="def f(x: f64) = y\n").stdout)
+    assert listed[0]["span"]["line"] == 1 and listed[0]["code"].startswith("DV02")
+
+
+def test_grad_prints_a_program(run: Run) -> None:
+    for extra in ((), ("--wrt", "w,x"), ("--mode", "forward")):
+        done = run("grad", "p.dv", "loss", *extra)
+        assert done.returncode == 0 and done.stdout.startswith("def grad_loss(w: f64[n], x: f64[n])"), done.stderr
+        checked = run("check", "-", stdin=done.stdout)
+        assert checked.returncode == 0, done.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("stage", ["core", "derivative", "optimised", "loops", "llvm", "asm", "typed", "parsed"])
+def test_explain(run: Run, stage: str) -> None:
+    done = run("explain", "p.dv", "loss", "--stage", stage)
+    assert done.returncode == 0 and "loss" in done.stdout
+
+
+def test_version_and_help(run: Run) -> None:
+    assert run("--version").stdout.startswith("derivant 0.")
+    for command in ((), ("run",), ("grad",), ("check",), ("explain",)):
+        done = run(*command, "--help")
+        assert done.returncode == 0 and "Example:" in done.stdout
+
+
+def test_the_cache_answers_without_compiling(run: Run) -> None:
+    first = run("run", "p.dv", DERIVANT_LOG="cache")
+    second = run("run", "p.dv", DERIVANT_LOG="cache,compile")
+    assert "miss" in first.stderr and "hit" in second.stderr and "elaborate" not in second.stderr
+    assert first.stdout == second.stdout
+    (run.folder / "p.dv").write_text(PROGRAM.replace("scale * sum", "2.0 * scale * sum"))
+    assert "total = 8.0" in run("run", "p.dv").stdout
+
+
+def test_damaged_and_unwritable_caches(run: Run) -> None:
+    assert run("run", "p.dv").returncode == 0
+    for path in (run.folder / "cache").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"garbage")
+    done = run("run", "p.dv")
+    assert done.returncode == 0 and "total = 4.0" in done.stdout
+    assert run("run", "p.dv", DERIVANT_CACHE_DIR="/proc/nowhere").returncode == 0
+
+
+def test_imports_are_part_of_the_key(run: Run) -> None:
+    (run.folder / "lib.dv").write_text("def g(x: f64) -> f64 = x + 1\n")
+    (run.folder / "u.dv").write_text("import lib\ndef main(x: f64 = 1.0) = lib.g(x)\n")
+    assert run("run", "u.dv").stdout == "2.0\n"
+    (run.folder / "lib.dv").write_text("def g(x: f64) -> f64 = x + 2\n")
+    assert run("run", "u.dv").stdout == "3.0\n"
+
+
+def test_a_closed_pipe_is_no_error(run: Run) -> None:
+    command = f"{sys.executable} -m derivant run p.dv table --arg n=20000 --json | head -c 10"
+    done = subprocess.run(["bash", "-c", command], cwd=run.folder, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
+
+
+def test_internal_errors_leave_a_reproducer(run: Run) -> None:
+    code = (
+        "import sys; from derivant.runtime import api, cli\n"
+        "def broken(*a): raise KeyError('oops')\n"
+        "api.load_file = broken\n"
+        "cli.main(['check', 'p.dv'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=run.folder, capture_output=True, text=True)
+    assert done.returncode == 70 and done.stderr.count("\n") == 1 and "KeyError" in done.stderr
+    path = Path(done.stderr.strip().rsplit(" ", 1)[1])
+    assert "oops" in path.read_text()
+    path.unlink()
+
+
+def test_the_example(run: Run) -> None:
+    done = run("run", str(ROOT / "examples" / "old_faithful.dv"), "--json")
+    assert done.returncode == 0, done.stderr
+    fit = json.loads(done.stdout)
+    assert abs(fit["log_likelihood"] + 1130.264) < 1e-3 and abs(sum(fit["weights"]) - 1) < 1e-12
