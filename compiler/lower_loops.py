@@ -210,7 +210,7 @@ class _LoopLowering:
             if self.trip is not None:
                 o.grown = True
                 capacity = self.e.var("capacity", "i64", ZERO)
-                o.place = Place(Buf(v.name, kind, (capacity, *lo.shape(v.type)[1:]), "temp"))
+                o.place = Place(Buf(v.name, kind, (capacity, *lo.operands(v.type.shape[1:])), "temp"))
                 return o
             lo.check_size(v.type.shape)
             o.add = want is not None and want.add
