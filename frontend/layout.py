@@ -232,7 +232,7 @@ class _Layout:
         kind, top = token.type, self.frames[-1]
         if kind == "NAME":
             if self.out:
-                soft = token.text in SOFT and self.out[-1].type in OPERAND_ENDS
+                soft = token.text in SOFT and (self.out[-1].type in OPERAND_ENDS or self.out[-1].type == "DOWN")
             else:
                 soft = token.text in DECLARATIONS and not self.expression
             if soft:

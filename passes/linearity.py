@@ -139,6 +139,8 @@ def _seed(block: Block, linear: set[Var], need: set[Var]) -> None:
         if isinstance(op, Loop):
             if op.extent is not None:
                 want([op.extent])
+            if op.head is not None:
+                want(op.head.results)
             n = len(op.states)
             want(a for st, a in zip(op.states, op.body.results[:n], strict=True) if st in linear)
         elif isinstance(op, If):

@@ -28,10 +28,15 @@ class Read:
 
 @dataclass(frozen=True)
 class Plan:
-    """`columns`: states stored once per step; `reads`: values stored where they are read."""
+    """`columns`: states stored once per step; `reads`: values stored where they are read; `needed`: the
+    primal variables of the body that the backward loop computes again."""
 
     columns: tuple[Var, ...]
     reads: tuple[Read, ...]
+    needed: frozenset[Var]
+
+
+NO_PLAN = Plan((), (), frozenset())
 
 
 def plan_residuals(op: Loop, linear: set[Var], stored: Container[Stmt]) -> Plan:
@@ -50,7 +55,7 @@ def plan_residuals(op: Loop, linear: set[Var], stored: Container[Stmt]) -> Plan:
         need = needed_primals(op.body, linear, _Either(stored, stops))
         reads = [r for r in reads if r.stmt.vars[0] in need]
     columns = tuple(s for s in op.states if s in need and s not in linear)
-    return Plan(columns, tuple(reads))
+    return Plan(columns, tuple(reads), frozenset(need))
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ from ..compiler.ir import (
     subst_type,
 )
 from .linearity import mark_linear
-from .residuals import Plan, plan_residuals
+from .residuals import NO_PLAN, plan_residuals
 
 
 def transpose(f: Function, primals: int, linear_params: int, given: Sequence[bool], name: str) -> Function:
@@ -99,11 +99,13 @@ Cotangents = dict[Var, list[Item]]
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A linear statement that waits for the backward sweep; `columns` hold what a loop has kept."""
+    """A linear statement that waits for the backward sweep; `columns` hold what a loop has kept,
+    `needed` what of its body is computed again."""
 
     stmt: Stmt
     columns: dict[Var, Var] = field(default_factory=dict)
     trip: Atom | None = None
+    needed: frozenset[Var] | None = None
 
 
 class _Transposer:
@@ -118,6 +120,7 @@ class _Transposer:
         self.wanted: set[Stmt] = set()  # reads to be kept by the loop that is emitted now
         self.seen: dict[Stmt, Atom] = {}  # their values at the current level
         self.replay = False  # effects are not repeated in a backward sweep
+        self.needed: frozenset[Var] | None = None  # what a backward sweep computes again (None: all)
 
     # ------------------------------------------------ the primal part
 
@@ -138,6 +141,8 @@ class _Transposer:
             self.env[s.vars[0]] = self.b.index(column, *at, safe=True, name=s.vars[0].name)
             return
         mixed = any(v in self.linear for v in s.vars)
+        if not mixed and not any(map(self.wants, s.vars)):
+            return
         if isinstance(op, Loop):
             if mixed or self.inside(s):
                 self.primal_loop(s, op, pending if mixed else None)
@@ -158,6 +163,10 @@ class _Transposer:
         if s in self.wanted:
             self.seen[s] = copy.vars[0]
 
+    def wants(self, v: Var) -> bool:
+        """Is this a primal variable that the current sweep computes?"""
+        return v not in self.linear and (self.needed is None or v in self.needed)
+
     def inside(self, s: Stmt) -> list[Stmt]:
         """Reads that are kept, by this loop or an outer one, in the regions of a statement."""
         if not self.wanted and not self.stored:
@@ -166,7 +175,7 @@ class _Transposer:
 
     def primal_if(self, s: Stmt, op: If) -> None:
         """The branches without their linear results, and with the reads that are kept."""
-        keep = [k for k, v in enumerate(s.vars) if v not in self.linear]
+        keep = [k for k, v in enumerate(s.vars) if self.wants(v)]
         kept = [t for t in self.inside(s) if t in self.wanted]
         values: dict[Stmt, Atom] = {}
 
@@ -202,11 +211,11 @@ class _Transposer:
     def primal_loop(self, s: Stmt, op: Loop, pending: list[_Pending] | None) -> None:
         """The loop without its linear part, with columns for what the backward loop needs."""
         n = len(op.states)
-        states = [k for k in range(n) if op.states[k] not in self.linear]
-        outs = [k for k in range(len(op.modes)) if s.vars[n + k] not in self.linear]
+        states = [k for k in range(n) if self.wants(op.states[k]) or self.wants(s.vars[k])]
+        outs = [k for k in range(len(op.modes)) if self.wants(s.vars[n + k])]
         kept = [t for t in self.inside(s) if t in self.wanted]
         sequential = not op.parallel
-        plan = plan_residuals(op, self.linear, self.stored) if sequential and pending is not None else Plan((), ())
+        plan = plan_residuals(op, self.linear, self.stored) if sequential and pending is not None else NO_PLAN
         own = [r.stmt for r in plan.reads]
         self.wanted.update(own)
         with self.b.at(s.prov):
@@ -247,7 +256,8 @@ class _Transposer:
         for r, column in zip(plan.reads, rest[len(kept):], strict=False):
             self.stored[r.stmt] = (column, (op.index, *r.path))
         if pending is not None:
-            pending.append(_Pending(s, columns, new[-1] if head is not None else None))
+            trip = new[-1] if head is not None else None
+            pending.append(_Pending(s, columns, trip, plan.needed if sequential else None))
 
     # ------------------------------------------------ cotangents
 
@@ -419,7 +429,9 @@ class _Transposer:
             sums = [self.take(inner, v) for v in free]
             return (*nexts, *(total for total in sums if total is not None))
 
+        outer, self.needed = self.needed, p.needed if p.needed is not None else self.needed
         body = self.replayed(fill)
+        self.needed = outer
         if not carried and not free:
             return
         loop = Loop(i, extent, states, tuple(inits), None, body, ("sum",) * len(free), bool(carried) and not op.down)

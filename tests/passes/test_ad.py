@@ -7,6 +7,7 @@ import pytest
 from derivant.compiler.build import Builder
 from derivant.compiler.interpret import run
 from derivant.compiler.ir import Function, Program, Var, fresh_like, is_float
+from derivant.compiler.verify import verify
 from derivant.passes.differentiate import resolve
 
 from .ad_programs import CASES
@@ -49,7 +50,9 @@ def primal(f: Function, args: Values) -> Values:
 
 def derived(f: Function, kind: str) -> Program:
     main = wrap(f, kind)
-    return resolve(Program({f.name: f, "main": main}, ("main",)))
+    program = resolve(Program({f.name: f, "main": main}, ("main",)))
+    verify(program)
+    return program
 
 
 def dot(xs: Values, ys: Values) -> float:
