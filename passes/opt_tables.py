@@ -1,0 +1,113 @@
+"""Tables: a dear value inside loops that misses one of them is computed before that loop.
+
+    for i < n … for k < m … exp(q[k])      let t = [exp(q[k]) for k < m] … t[k]
+
+Also for inner loops (`sum(q[k, j] for j)`).  Only values that can't raise, and never out of an `if`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..compiler.ir import Array, Atom, Fill, Index, Loop, Prim, Stmt, Var, bound_vars, free_vars, operands, regions
+from ..compiler.primitives import is_partial
+from ..compiler.sizes import nonneg, poly_of
+from . import opt_arrays as arrays
+from . import opt_loops as loops
+
+if TYPE_CHECKING:
+    from .normalise import Normaliser, Scope
+
+Env = dict[Var, Atom]
+
+
+def table(nz: Normaliser, v: Var, scope: Scope) -> Var:
+    """A dear value inside loops that misses one of them becomes a table before that loop."""
+    found = _dependence(nz, v, scope)
+    if found is None:
+        return v
+    level = scope.level
+    scopes = nz.scopes
+    while level >= 1 and scopes[level].kind == "loop":
+        level -= 1
+    missing = next((k for k in range(level + 1, scope.level + 1) if scopes[k].index not in found), None)
+    if missing is None:
+        return v
+    over = [scopes[k].index for k in range(missing + 1, scope.level + 1) if scopes[k].index in found]
+    if not over or any(i is None or i.extent is None or nz.level(i.extent) >= missing for i in over):
+        return v
+    indices = [i for i in over if i is not None]
+    saved = (nz.scopes, nz.facts, nz.equal, nz.known)
+    nz.facts, nz.equal, nz.known = scopes[missing].saved
+    nz.scopes = scopes[:missing]
+    env: Env = {}
+
+    def nest(k: int) -> Atom:
+        if k == len(indices):
+            return arrays.instantiate(nz, v, env)
+        extent = indices[k].extent
+        assert extent is not None
+
+        def body(i: Var) -> Atom:
+            env[indices[k]] = i
+            return nest(k + 1)
+
+        return loops.build(nz, extent, body, indices[k].name)
+
+    try:
+        out = nest(0)
+    finally:
+        nz.scopes, nz.facts, nz.equal, nz.known = saved
+    nz.fire("table")
+    if isinstance(out, Var):
+        out.name = v.name
+    read = arrays.index(nz, out, tuple(indices), True)
+    return read if isinstance(read, Var) and read.type == v.type else v
+
+
+def _dependence(nz: Normaliser, v: Var, scope: Scope) -> set[Var | None] | None:
+    """The loop indices that a value depends on; None if it can't be made again elsewhere."""
+    found: set[Var | None] = set()
+    seen: set[Stmt] = set()
+    todo: list[Atom] = [v]
+    while todo:
+        a = todo.pop()
+        if type(a) is not Var:
+            continue
+        home = nz.where.get(a)
+        if home is None or home.level == 0:
+            continue
+        if a is home.index:
+            found.add(a)
+            continue
+        s = a.stmt
+        if s is None:
+            if nz.visible(a):
+                return None
+            continue
+        if s in seen:
+            continue
+        seen.add(s)
+        if len(seen) > 100 or not _total(nz, s):
+            return None
+        todo.extend(operands(s.op))
+        for r in regions(s.op):
+            todo.extend(free_vars(r, bound_vars(s.op)))
+    return found
+
+
+def _total(nz: Normaliser, s: Stmt) -> bool:
+    """Can't raise, wherever its operands are in scope?"""
+    op = s.op
+    if isinstance(op, Prim):
+        return not is_partial(op.name, op.args)
+    if isinstance(op, Index):
+        assert isinstance(op.array.type, Array)
+        return nz.in_bounds(op.index, op.array.type.shape, False)[1]
+    if isinstance(op, Loop):
+        return op.parallel and all(_total(nz, t) for t in op.body.stmts) and _sizes_ok(op)
+    return isinstance(op, Fill)
+
+
+def _sizes_ok(op: Loop) -> bool:
+    return op.extent is not None and ("build" not in op.modes or nonneg(poly_of(op.extent)))

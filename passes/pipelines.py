@@ -1,0 +1,92 @@
+"""The pipelines: plain lists, each entry with the reason for its place.
+
+    f = run(f, BEFORE_AD, functions)       # what is differentiated
+    f = run(f, AFTER_AD, functions)        # a derivative, which may be differentiated again
+    f = run(f, FINAL)                      # what is lowered
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..compiler.ir import Function
+from .deadcode import dead_code
+from .inline import inline
+from .normalise import Options, normalise
+from .strategy import Log, stage
+
+Functions = Mapping[str, Function]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A named pass over functions and the reason for its place in a pipeline."""
+
+    name: str
+    why: str
+    run: Callable[[Function, Functions, Log], Function]
+
+
+Pipeline = Sequence[Pass]
+
+
+def _rules(options: Options) -> Callable[[Function, Functions, Log], Function]:
+    return lambda f, functions, log: normalise(f, options, log=log, functions=functions)
+
+
+def _dead(f: Function, functions: Functions, log: Log) -> Function:
+    return dead_code(f, functions)
+
+
+_PLAIN = Options()
+_LAST = Options(speculate=True)
+
+
+def dead(why: str) -> Pass:
+    return Pass("dead code", why, _dead)
+
+
+def rules(options: Options, why: str) -> Pass:
+    return Pass("rules", why, _rules(options))
+
+
+BEFORE_AD: Pipeline = (
+    Pass("inline", "differentiation has no rule for calls but of functions with their own",
+         lambda f, functions, log: inline(f, functions, log=log)),
+    dead("nothing is rewritten that nobody needs"),
+    rules(_PLAIN, "what leaves a loop here transposes to `sum first, scale later`"),
+    dead("inlined arrays and replaced operands are garbage now"),
+)
+
+AFTER_AD: Pipeline = (
+    dead("a derivative makes results that were not asked for"),
+    rules(_PLAIN, "zeros, one-hot arrays, recomputed residuals"),
+    dead("inlined arrays and replaced operands are garbage now"),
+    rules(_PLAIN, "what one pass brought together the next one simplifies"),
+    dead("before anything is differentiated again"),
+)
+
+FINAL: Pipeline = (
+    Pass("inline", "no calls are left, those with a derivative of their own included",
+         lambda f, functions, log: inline(f, functions, custom=True, log=log)),
+    dead("nothing is rewritten that nobody needs"),
+    rules(_LAST, "nothing is differentiated any more: ifs may become selections"),
+    dead("before storage is decided"),
+    rules(_LAST, "what one pass brought together the next one simplifies"),
+    dead("last"),
+)
+
+
+def run(f: Function, pipeline: Pipeline, functions: Functions | None = None, log: Log | None = None) -> Function:
+    """The function after the passes."""
+    log = Log() if log is None else log
+    for p in pipeline:
+        with stage(log, p.name):
+            f = p.run(f, functions or {}, log)
+    return f
+
+
+def simplify(f: Function, functions: Functions) -> Function:
+    """The simplifier for `differentiate.resolve`: keeps calls of functions with a derivative."""
+    return run(run(f, BEFORE_AD, functions), AFTER_AD, functions)
