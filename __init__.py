@@ -17,17 +17,33 @@ import numpy as _np  # noqa: F401
 
 __version__ = "0.1.0"
 
-_API = (
-    "Function", "Module", "compile", "grad", "hessian", "hvp", "jacobian", "jvp", "linearize", "load",
-    "transpose_linear", "value_and_grad", "vjp",
-)
-_ERRORS = {
-    "Error": "Error", "SyntaxError": "SyntaxError", "NameError": "NameError", "TypeError": "TypeError",
-    "SizeError": "SizeError", "BoundsError": "BoundsError", "AssertError": "AssertError",
-    "ArithmeticError": "ArithmeticError", "ValueError": "ValueError_", "UnsupportedError": "UnsupportedError",
-    "InternalError": "InternalError",
-}
-__all__ = ["__version__", *_API, *_ERRORS]  # noqa: PLE0604
+__all__ = [
+    "ArithmeticError",
+    "AssertError",
+    "BoundsError",
+    "Error",
+    "Function",
+    "InternalError",
+    "Module",
+    "NameError",
+    "SizeError",
+    "SyntaxError",
+    "TypeError",
+    "UnsupportedError",
+    "ValueError",
+    "__version__",
+    "compile",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "linearize",
+    "load",
+    "transpose_linear",
+    "value_and_grad",
+    "vjp",
+]
 
 if TYPE_CHECKING:
     from .compiler.errors import (
@@ -61,16 +77,13 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _API:
-        from .runtime import api as home
-
-        value = getattr(home, name)
-    elif name in _ERRORS:
-        from .compiler import errors
-
-        value = getattr(errors, _ERRORS[name])
-    else:
+    if name not in __all__:
         raise AttributeError(f"module 'derivant' has no attribute {name!r}")
+    if name.endswith("Error"):
+        from .compiler import errors as home
+    else:
+        from .runtime import api as home  # type: ignore[no-redef]
+    value = getattr(home, "ValueError_" if name == "ValueError" else name)
     globals()[name] = value
     return value
 

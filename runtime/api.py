@@ -20,6 +20,11 @@ from .function import Function, carries_float
 from .pipeline import Unit
 from .records import ctor_class, record_class
 
+__all__ = [
+    "Function", "Module", "compile", "grad", "hessian", "hvp", "jacobian", "jvp", "linearize", "load",
+    "transpose_linear", "value_and_grad", "vjp",
+]
+
 Argnums = int | Sequence[int]
 
 
@@ -238,7 +243,7 @@ def _positions(transform: str, f: Function, argnums: Argnums, argnames: str | Se
         return [names.index(n) for n in wanted], isinstance(argnames, str)
     bare = isinstance(argnums, (int, np.integer))
     numbers = [argnums] if isinstance(argnums, (int, np.integer)) else list(argnums)
-    out = []
+    out: list[int] = []
     for n in numbers:
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not -len(names) <= n < len(names):
             raise errors.TypeError(

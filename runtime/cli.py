@@ -29,9 +29,9 @@ def run_command(argv: list[str]) -> int:
     as_json = "--json" in argv
     try:
         with guard.guarded("command line", " ".join(argv)):
-            cli.main(argv, prog_name="derivant", standalone_mode=False)
+            code = cli.main(argv, prog_name="derivant", standalone_mode=False)
             sys.stdout.flush()
-        return FINE
+        return code if isinstance(code, int) else FINE
     except click.exceptions.Exit as e:
         return e.exit_code
     except click.UsageError as e:

@@ -89,8 +89,7 @@ class Unit:
                     types = [shapes.to_json(t) for t in self._outline.types]
                     store.write_json(f"outline {self.key}", {"functions": self._outline.functions, "types": types})
                 else:
-                    types = tuple(map(shapes.from_json, found["types"]))
-                    self._outline = Outline(tuple(found["functions"]), types)
+                    self._outline = Outline(tuple(found["functions"]), tuple(map(shapes.from_json, found["types"])))
             return self._outline
 
     def signature(self, name: str) -> Signature:
@@ -260,7 +259,12 @@ class Instance:
         if all(outputs):
             return call
         keep = [k for k, used in enumerate(outputs) if used]
-        return lambda leaves: (lambda results: [results[k] for k in keep])(call(leaves))
+
+        def kept(leaves: Sequence[Any]) -> Sequence[Any]:
+            results = call(leaves)
+            return [results[k] for k in keep]
+
+        return kept
 
     def _interpreted(self) -> Run:
         from ..compiler.interpret import run

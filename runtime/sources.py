@@ -15,7 +15,7 @@ from pathlib import Path
 from ..compiler.errors import Source
 from .data import read_source
 
-_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([^\W\d]\w*(?:\.\w+)*)", re.M)
+_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([^\W\d]\w*(?:\.\w+)*)", re.MULTILINE)
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -78,3 +78,18 @@ def _files(folder: Path) -> list[Path]:
         folders[:] = sorted(f for f in folders if f != "__pycache__")
         out += [Path(here, n) for n in sorted(names) if n.endswith((".py", ".dv", ".lark", ".h"))]
     return out
+
+
+def all_sources(source: Source, folder: str | None) -> list[Source]:
+    """The program and all that it imports: what spans can point into."""
+    found: dict[str, Source] = {source.name: source}
+
+    def follow(text: str, here: str | None) -> None:
+        for module in sorted(set(_IMPORT.findall(text))):
+            other = find_import(module, here)
+            if other is not None and other.name not in found:
+                found[other.name] = other
+                follow(other.text, os.path.dirname(other.name))
+
+    follow(source.text, folder)
+    return list(found.values())

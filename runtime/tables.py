@@ -30,7 +30,7 @@ def read_csv(path: str, t: shapes.Type, name: str) -> Any:
     kind = t.element.kind if isinstance(t, Array) and isinstance(t.element, Scalar) else "f64"
     width = len(names) if header else (len(body[0][1]) if body else 0)
     read = _reader(kind)
-    cells = np.empty((len(body), width), DTYPES[kind])
+    cells: np.ndarray[Any, Any] = np.empty((len(body), width), DTYPES[kind])
     for r, (line, row) in enumerate(body):
         _check_width(path, line, row, width)
         for c, cell in enumerate(row):
@@ -81,7 +81,7 @@ def _by_name(path: str, names: list[str], body: list[tuple[int, list[str]]],
                 "DV0611", f"{path}, line 1: {what} {field}, which `{name}` needs", help=f"there are: {', '.join(names)}"
             )
         at, read = names.index(field), _reader(t.kind)
-        column = np.empty(len(body), DTYPES[t.kind])
+        column: np.ndarray[Any, Any] = np.empty(len(body), DTYPES[t.kind])
         for r, (line, row) in enumerate(body):
             _check_width(path, line, row, len(names))
             column[r] = _cell(path, line, at, names, row[at], t.kind, read)

@@ -130,7 +130,7 @@ class Reader:
         if not (flags.c_contiguous and flags.aligned):
             value = np.require(value, dtype, ["C", "A"])
         if value.ndim != len(t.sizes):
-            if value.size:
+            if value.size or value.ndim > len(t.sizes):
                 self._fail(path, t, value)
             value = value.reshape(*value.shape, *(s if isinstance(s, int) else 0 for s in t.sizes[value.ndim:]))
         for axis, (size, n) in enumerate(zip(t.sizes, value.shape, strict=True)):
@@ -326,10 +326,10 @@ def infer(value: Any, name: str, function: str) -> shapes.Type:
         return Tuple(tuple(infer(v, f"{name}[{i}]", function) for i, v in enumerate(value)))
     reader = Reader(function)
     array = value if isinstance(value, np.ndarray) else reader._as_array(value, Array(Scalar("f64"), ("_",)), name)
-    kind = _kind_of_dtype(array.dtype)
-    if kind is None:
+    element = _kind_of_dtype(array.dtype)
+    if element is None:
         reader._fail(name, "numbers", value)
-    return Array(Scalar(kind), tuple("_" for _ in array.shape)) if array.ndim else Scalar(kind)
+    return Array(Scalar(element), tuple("_" for _ in array.shape)) if array.ndim else Scalar(element)
 
 
 # ---------------------------------------------------------------- back to Python

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "runtime": set(ROOMS),
 }
 OUR_CODE = [p for room in ROOMS for p in sorted((ROOT / room).rglob("*.py"))]
-LONGEST = 600
+LONGEST = 700
 
 
 def name(path: Path) -> str:
@@ -52,7 +52,7 @@ def test_arrows_point_down(path: Path) -> None:
 
 def test_no_wildcard_imports() -> None:
     for path in OUR_CODE:
-        assert not re.search(r"^\s*from .* import \*", path.read_text(encoding="utf-8"), re.M), name(path)
+        assert not re.search(r"^\s*from .* import \*", path.read_text(encoding="utf-8"), re.MULTILINE), name(path)
 
 
 def test_every_package_is_declared() -> None:

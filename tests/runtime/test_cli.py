@@ -35,7 +35,7 @@ class Run:
 
     def __call__(self, *args: str, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "derivant", *args], cwd=self.folder, input=stdin, capture_output=True, text=True,
+            [sys.executable, "-m", "derivant", *args], cwd=self.folder, input=stdin, capture_output=True, text=True, check=False,
             env={**os.environ, "DERIVANT_CACHE_DIR": str(self.folder / "cache"), **env}, timeout=300, encoding="utf-8",
         )
 
@@ -153,7 +153,7 @@ def test_imports_are_part_of_the_key(run: Run) -> None:
 
 def test_a_closed_pipe_is_no_error(run: Run) -> None:
     command = f"{sys.executable} -m derivant run p.dv table --arg n=20000 --json | head -c 10"
-    done = subprocess.run(["bash", "-c", command], cwd=run.folder, capture_output=True, text=True)
+    done = subprocess.run(["bash", "-c", command], cwd=run.folder, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
 
 
@@ -164,7 +164,7 @@ def test_internal_errors_leave_a_reproducer(run: Run) -> None:
         "api.load_file = broken\n"
         "cli.main(['check', 'p.dv'])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=run.folder, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=run.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 70 and done.stderr.count("\n") == 1 and "KeyError" in done.stderr
     path = Path(done.stderr.strip().rsplit(" ", 1)[1])
     assert "oops" in path.read_text()
