@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from . import (  # noqa: F401  # these fill the table
     builtins_arrays,
     builtins_core,
+    builtins_gens,
     builtins_math,
     builtins_reduce,
     builtins_vectors,
