@@ -234,15 +234,15 @@ def _positions(transform: str, f: Function, argnums: Argnums, argnames: str | Se
     names = [p.name for p in f.params]
     if argnames is not None:
         wanted = [argnames] if isinstance(argnames, str) else list(argnames)
-        for n in wanted:
-            if n not in names:
+        for w in wanted:
+            if w not in names:
                 raise errors.TypeError(
-                    "DV0606", f"dv.{transform}: {f.__name__} has no parameter {n}", f.span,
+                    "DV0606", f"dv.{transform}: {f.__name__} has no parameter {w}", f.span,
                     help=f"its parameters: {', '.join(names)}",
                 )
-        return [names.index(n) for n in wanted], isinstance(argnames, str)
+        return [names.index(w) for w in wanted], isinstance(argnames, str)
     bare = isinstance(argnums, (int, np.integer))
-    numbers = [argnums] if isinstance(argnums, (int, np.integer)) else list(argnums)
+    numbers: list[Any] = [argnums] if isinstance(argnums, (int, np.integer)) else list(argnums)
     out: list[int] = []
     for n in numbers:
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not -len(names) <= n < len(names):

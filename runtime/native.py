@@ -3,12 +3,15 @@
     f = compile_native(fn)
     results = f([x, 3])          # like `interpret.run`: fresh arrays and NumPy scalars
 
+    f = native_cached(key, lambda: fn)       # object code from the disk if `key` was compiled before
+
 A call takes a context from a pool, so any number of threads may be inside a function; the GIL is
-released meanwhile.
+released meanwhile, and `Ctrl-C` stops the function at its next look at the cancel flag.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import struct
 import weakref
@@ -19,13 +22,15 @@ import numpy as np
 
 from ..compiler import ir, llvm
 from ..compiler.abi import HEADER, Context, Signature, signature
-from ..compiler.errors import Error, InternalError, TypeError, ValueError_
+from ..compiler.errors import InternalError, Source, TypeError, ValueError_
 from ..compiler.interpret_values import error_class, fill_message
 from ..compiler.llvm_emit import emit_module, symbol
 from ..compiler.loops import Site
 from ..compiler.lower import lower
 from ..compiler.lower_shapes import compile_shape, shape_program
 from ..compiler.primitives_eval import DTYPES
+from .cache import Cache
+from .glue import call, poll_address
 
 _FORMAT = {"f64": "d", "f32": "f4x", "i64": "q", "i32": "i4x", "bool": "?7x"}
 _SMALL = 1 << 20  # results of the function's own memory up to this size are copied
@@ -36,6 +41,33 @@ def compile_native(
 ) -> NativeFunction:
     """The machine code of a core function without calls and derivatives, ready to call."""
     sig, code = compile_object(fn, level=level)
+    return NativeFunction(sig, code, write=write)
+
+
+def native_cached(
+    key: bytes,
+    make: Callable[[], ir.Function],
+    *,
+    write: Callable[[str], object] | None = None,
+    sources: Sequence[Source] = (),
+    level: int = 2,
+    cache: Cache | None = None,
+) -> NativeFunction:
+    """The function of this key from the cache, otherwise of what `make` gives, which is then cached.
+
+    `key` stands for all that the function depends on, apart from versions and the processor.
+    `sources` are the texts that the spans of errors point into.
+    """
+    cache = cache or Cache.default()
+    key = key + bytes([level])
+    found = cache.get(key)
+    if found is not None:
+        manifest, code = found
+        # An entry that is whole but of another make is as good as none.
+        with contextlib.suppress(Exception):
+            return NativeFunction(Signature.from_json(manifest, sources), code, write=write)
+    sig, code = compile_object(make(), level=level)
+    cache.put(key, sig.to_json(), code)
     return NativeFunction(sig, code, write=write)
 
 
@@ -55,7 +87,8 @@ class NativeFunction:
         self.code = code
         self.write = write or print
         self._library = llvm.Library(code, (sig.symbol,))
-        self._entry = _ENTRY(self._library.addresses[sig.symbol])
+        self._entry = self._library.addresses[sig.symbol]
+        self._call = call()
         self._dtypes = [np.dtype(DTYPES[p.kind]) for p in sig.params]
         self._fresh = [
             (np.dtype(DTYPES[r.kind]), compile_shape(r.shape)) if r.rank and r.shape is not None else None
@@ -102,7 +135,7 @@ class NativeFunction:
             self._pack.pack_into(frame.slots, 0, *slots)
             context = frame.context
             frame.owner = self
-            code = self._entry(frame.context_address, frame.slots_address)
+            code = self._call(self._entry, frame.context_address, frame.slots_address)
             if frame.pending is not None:
                 raise frame.pending
             if code:
@@ -214,7 +247,6 @@ def _adopt(address: int, shape: tuple[int, ...], dtype: Any) -> Any:
 
 # ---------------------------------------------------------------- contexts
 
-_ENTRY = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 _SHOW = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p)
 _free = ctypes.CDLL(None).free
 _free.argtypes = [ctypes.c_void_p]
@@ -233,6 +265,7 @@ class _Frame:
         self.owner: NativeFunction | None = None
         self.pending: BaseException | None = None
         self.context.show = _SHOW_ADDRESS
+        self.context.poll = poll_address()
         _frames[self.context_address] = self
 
     def __del__(self) -> None:
@@ -276,5 +309,3 @@ def _show(address: int, site: int, values: int) -> None:
 
 _show_callback = _SHOW(_show)
 _SHOW_ADDRESS = ctypes.cast(_show_callback, ctypes.c_void_p).value
-
-__all__ = ["Error", "NativeFunction", "compile_native", "compile_object"]

@@ -178,10 +178,9 @@ class Instance:
 
     @functools.cached_property
     def optimised(self) -> Program:
-        from .passes_of import optimise
+        from .optimise import optimise
 
-        program, fired = optimise(self.core)
-        self.fired = fired
+        program, self.fired = optimise(self.core)
         self._verify(program, "optimised")
         return program
 
@@ -238,7 +237,7 @@ class Instance:
                 _ = self.core
                 found = self._made.result, self._made.outputs
             self.__dict__["_description"] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
     # ------------------------------------------------------------ running
 

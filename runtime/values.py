@@ -133,9 +133,10 @@ class Reader:
             if value.size or value.ndim > len(t.sizes):
                 self._fail(path, t, value)
             value = value.reshape(*value.shape, *(s if isinstance(s, int) else 0 for s in t.sizes[value.ndim:]))
-        for axis, (size, n) in enumerate(zip(t.sizes, value.shape, strict=True)):
+        array: np.ndarray[Any, Any] = value
+        for axis, (size, n) in enumerate(zip(t.sizes, array.shape, strict=True)):
             self._size(size, n, path, axis)
-        return value
+        return array
 
     def _as_array(self, value: Any, t: Array, path: str) -> np.ndarray[Any, Any]:
         if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
@@ -301,8 +302,8 @@ def describe(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, np.ndarray):
-        kind = KINDS.get(value.dtype, str(value.dtype))
-        return f"an array {kind}[{', '.join(map(str, value.shape))}]" if value.ndim else f"{kind} {value[()]}"
+        dtype = KINDS.get(value.dtype, str(value.dtype))
+        return f"an array {dtype}[{', '.join(map(str, value.shape))}]" if value.ndim else f"{dtype} {value[()]}"
     kind = _kind_of_scalar(value)
     if kind is not None:
         return f"{'i64' if isinstance(value, int) and kind != 'bool' else kind} {value}"
