@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..compiler.ir import Function
 from .deadcode import dead_code
+from .fusion import merge
 from .inline import inline
 from .normalise import Options, normalise
 from .strategy import Log, stage
@@ -40,7 +41,9 @@ def _dead(f: Function, functions: Functions, log: Log) -> Function:
 
 
 _PLAIN = Options()
+_HOIST = Options(tables=True)
 _LAST = Options(speculate=True)
+_LAST_HOIST = Options(speculate=True, tables=True)
 
 
 def dead(why: str) -> Pass:
@@ -51,19 +54,31 @@ def rules(options: Options, why: str) -> Pass:
     return Pass("rules", why, _rules(options))
 
 
+def hoist(options: Options, why: str) -> Pass:
+    return Pass("hoist", why, _rules(options))
+
+
+def merged(why: str) -> Pass:
+    return Pass("merge", why, lambda f, functions, log: merge(f, log))
+
+
 BEFORE_AD: Pipeline = (
     Pass("inline", "differentiation has no rule for calls but of functions with their own",
          lambda f, functions, log: inline(f, functions, log=log)),
     dead("nothing is rewritten that nobody needs"),
     rules(_PLAIN, "what leaves a loop here transposes to `sum first, scale later`"),
     dead("inlined arrays and replaced operands are garbage now"),
+    merged("one loop where the program says several; after the algebra, which merging would hide"),
+    rules(_PLAIN, "what stands in one body now is computed once"),
+    dead("the loops that were merged away"),
 )
 
 AFTER_AD: Pipeline = (
     dead("a derivative makes results that were not asked for"),
     rules(_PLAIN, "zeros, one-hot arrays, recomputed residuals"),
-    dead("inlined arrays and replaced operands are garbage now"),
-    rules(_PLAIN, "what one pass brought together the next one simplifies"),
+    dead("inlined arrays and replaced operands are garbage now, and would hold merging back"),
+    merged("the recomputation of a body meets the body"),
+    rules(_PLAIN, "what stands in one body now is computed once"),
     dead("before anything is differentiated again"),
 )
 
@@ -73,7 +88,13 @@ FINAL: Pipeline = (
     dead("nothing is rewritten that nobody needs"),
     rules(_LAST, "nothing is differentiated any more: ifs may become selections"),
     dead("before storage is decided"),
-    rules(_LAST, "what one pass brought together the next one simplifies"),
+    hoist(_LAST_HOIST, "tables stand before the loops that they leave; before merging, which ties loops together"),
+    dead("what the tables replaced"),
+    merged("storage is decided last"),
+    rules(_LAST, "what stands in one body now is computed once"),
+    dead("what merging left over"),
+    merged("inner loops that the algebra brought together"),
+    rules(_LAST, "the same within them"),
     dead("last"),
 )
 
