@@ -34,7 +34,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Union
 
 from .errors import Span
 from .ir import Const
@@ -47,7 +46,7 @@ _uids = itertools.count(1)
 class Reg:
     """A scalar register; identity is the object."""
 
-    __slots__ = ("name", "kind", "uid")
+    __slots__ = ("kind", "name", "uid")
 
     def __init__(self, name: str, kind: str) -> None:
         self.name, self.kind, self.uid = name, kind, next(_uids)
@@ -56,13 +55,13 @@ class Reg:
         return f"%{self.name}.{self.uid}"
 
 
-Operand = Union[Reg, Const]
+Operand = Reg | Const
 
 
 class Buf:
     """A buffer; identity is the object."""
 
-    __slots__ = ("name", "kind", "shape", "space", "uid")
+    __slots__ = ("kind", "name", "shape", "space", "uid")
 
     def __init__(self, name: str, kind: str, shape: tuple[Operand, ...], space: str) -> None:
         self.name, self.kind, self.shape, self.space, self.uid = name, kind, shape, space, next(_uids)
@@ -201,9 +200,10 @@ class ShowAt:
     values: tuple[Operand | Place, ...]
 
 
-LStmt = Union[
-    Assign, Load, Store, Accum, For, While, Branch, Alloc, Free, Scope, Swap, FillIn, CopyIn, Grow, Sort, Check, ShowAt
-]
+LStmt = (
+    Assign | Load | Store | Accum | For | While | Branch | Alloc | Free | Scope | Swap | FillIn | CopyIn | Grow
+    | Sort | Check | ShowAt
+)
 
 
 @dataclass(frozen=True, slots=True)

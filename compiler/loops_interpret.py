@@ -76,17 +76,11 @@ class _Run:
             for r, n in zip(p.sizes, a.shape, strict=True):
                 self.regs[r] = np.int64(n)
             self.mem[p.value] = a
-        for r in self.f.results:
-            if isinstance(r, Buf) and r.space == "out":
-                self.mem[r] = None
+        for b in self.f.results:
+            if isinstance(b, Buf) and b.space == "out":
+                self.mem[b] = None
         self.block(self.f.body)
-        results = []
-        for r in self.f.results:
-            if isinstance(r, Buf):
-                results.append(self.storage(r))
-            else:
-                results.append(self.get(r))
-        return results
+        return [self.storage(x) if isinstance(x, Buf) else self.get(x) for x in self.f.results]
 
     # ------------------------------------------------ values and storage
 

@@ -137,8 +137,8 @@ class _Verifier:
                 self.nested(s.body)
                 # A buffer that never grew has no rows.
                 self.bufs.update(t.buf for t in s.body if isinstance(t, Grow))
-            case Branch(c, then, orelse):
-                self.kind(s, c.kind, "bool")
+            case Branch(cond, then, orelse):
+                self.kind(s, cond.kind, "bool")
                 self.nested(then, orelse)
             case Scope(body):
                 self.block(body)
@@ -150,21 +150,21 @@ class _Verifier:
                 self.alloc(b, s)
             case Free(b):
                 self.kind(s, b.space, "heap")
-            case Swap(a, b):
-                if (a.kind, a.space, len(a.shape)) != (b.kind, b.space, len(b.shape)):
+            case Swap(b, c):
+                if (b.kind, b.space, len(b.shape)) != (c.kind, c.space, len(c.shape)):
                     raise self.wrong(s, "buffers that differ are exchanged")
-                self.bufs |= {a, b}
+                self.bufs |= {b, c}
             case Sort(p, q):
                 self.place(p, s, 1, write=True)
                 self.place(q, s, 1)
-            case Check(c, site):
-                self.kind(s, c.kind, "bool")
+            case Check(cond, site):
+                self.kind(s, cond.kind, "bool")
                 self.site(s, site)
             case ShowAt(site, values):
                 self.site(s, site)
-                for v in values:
-                    if isinstance(v, Place):
-                        self.place(v, s, None)
+                for shown in values:
+                    if isinstance(shown, Place):
+                        self.place(shown, s, None)
 
     def site(self, s: LStmt, site: int) -> None:
         if not 0 <= site < len(self.f.sites):

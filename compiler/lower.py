@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Union
 
 from . import sizes
 from .errors import InternalError, Span, UnsupportedError
@@ -42,9 +41,7 @@ from .ir import (
 from .loops import (
     Accum,
     Alloc,
-    Assign,
     Buf,
-    CopyIn,
     FillIn,
     LoopFunction,
     Operand,
@@ -60,7 +57,7 @@ from .lower_live import Liveness, Uses
 from .lower_prims import lower_prim
 from .lower_shapes import shape_program
 
-Value = Union[Operand, Place]
+Value = Operand | Place
 
 
 @dataclass(slots=True, eq=False)
@@ -310,7 +307,7 @@ class Lowerer:
             case Delta() | Fill() | Plus() | If():
                 return True
             case Loop() as op if s:
-                k = s.vars.index(a) - len(op.states)  # type: ignore[arg-type]
+                k = s.vars.index(a) - len(op.states)
                 return 0 <= k < len(op.modes) and (
                     op.modes[k] == "sum" or (op.modes[k] == "build" and op.head is None)
                 )
@@ -321,7 +318,7 @@ class Lowerer:
     def stmt(self, s: Stmt, wants: Wants) -> None:
         self.span = s.prov.span
         match s.op:
-            case Prim(name, args):
+            case Prim(_, args):
                 self.bind(s.vars[0], lower_prim(self, s.op, self.operands(args), self.span))
             case Index():
                 self.index(s.vars[0], s.op)
@@ -416,7 +413,7 @@ class Lowerer:
     def plus(self, v: Var, op: Plus, wants: Wants) -> None:
         """Operands that were pushed (see `plan_plus`) are in the destination already."""
         want = wants.get(v)
-        pushed = {a for a in op.arrays if a in wants and wants[a].origin is want and want is not None}
+        pushed = {a for a in op.arrays if a in wants and wants[a].origin is want and want is not None}  # type: ignore[index]
         rest = [self.place(a) for a in op.arrays if a not in pushed]
         place = self.fresh(v, want) if want is None or not want.add else want.at(self, v)
         if pushed or (want is not None and want.add):

@@ -25,6 +25,7 @@ from .loops import (
     Scope,
     Site,
     Store,
+    While,
     blocks,
     walk,
 )
@@ -180,8 +181,6 @@ def branch(e: Emitter, cond: Operand, then: list[LStmt], orelse: list[LStmt]) ->
 
 def mark_polls(body: list[LStmt]) -> None:
     """Outermost loops that contain loops, and all outermost whiles, look at the cancel flag."""
-    from .loops import While
-
     for s in body:
         if isinstance(s, (For, While)):
             inner = any(isinstance(t, (For, While)) for b in blocks(s) for t in walk(b))
@@ -193,9 +192,8 @@ def mark_polls(body: list[LStmt]) -> None:
 
 def _allocates(body: list[LStmt]) -> bool:
     for s in body:
-        if isinstance(s, (Alloc, Grow)):
-            if s.__class__ is Grow or s.buf.space == "temp":
-                return True
+        if isinstance(s, Grow) or (isinstance(s, Alloc) and s.buf.space == "temp"):
+            return True
         if not isinstance(s, Scope) and any(_allocates(b) for b in blocks(s)):
             return True
     return False

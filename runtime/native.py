@@ -153,7 +153,7 @@ class NativeFunction:
                 k += 1
                 continue
             if out is None:
-                out = _adopt(values[k], values[k + 1 : k + 1 + r.rank], np.dtype(DTYPES[r.kind]))
+                out = _adopt(values[k], tuple(values[k + 1 : k + 1 + r.rank]), np.dtype(DTYPES[r.kind]))
             results.append(out)
             k += 1 + 2 * r.rank
         return results
@@ -302,7 +302,7 @@ def _show(address: int, site: int, values: int) -> None:
         return
     try:
         frame.owner.shown(frame.owner.signature.sites[site], values)
-    except BaseException as e:  # it goes on in the caller of the function
+    except BaseException as e:  # noqa: BLE001  # it goes on in the caller of the function
         frame.pending = e
         frame.context.cancel = 1
 

@@ -1,0 +1,185 @@
+"""What the emission of a function rests on: lines, registers, addresses, failures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from . import llvm_runtime as rt
+from .ir import Const
+from .llvm_ops import Ops, constant
+from .llvm_runtime import LLVM_TYPES, MEMORY_TYPES
+from .loops import Alloc, Buf, For, Free, Grow, LoopFunction, Operand, Place, Reg, Site, Swap, walk, writes
+
+BYTES = {"f64": 8, "f32": 4, "i64": 8, "i32": 4, "bool": 1}
+# Temporaries of constant size live on the stack up to this size each, and in all.
+_STACK_EACH, _STACK_ALL = 2048, 32768
+_COLD = "!prof !0"
+
+
+class FunctionBase:
+    """Text under construction, values of registers, pointers of buffers, and the ways out."""
+
+    def __init__(self, f: LoopFunction) -> None:
+        self.f = f
+        self.lines: list[str] = []
+        self.entry: list[str] = []
+        self.count = 0
+        self.block = "entry"
+        self.ops = Ops(self.emit, self.fresh)
+        self.values: dict[Reg, str] = {}
+        assigned = Counter(r for s in walk(f.body) for r in writes(s) if not isinstance(s, For))
+        self.mutable = {r for r, n in assigned.items() if n > 1}
+        self.mutable |= {s.buf.shape[0] for s in walk(f.body) if isinstance(s, Grow)}  # type: ignore[misc]
+        allocs = Counter(s.buf for s in walk(f.body) if isinstance(s, Alloc))
+        self.moving: set[Buf] = {b for b, n in allocs.items() if n > 1}
+        for s in walk(f.body):
+            match s:
+                case Swap(a, b):
+                    self.moving |= {a, b}
+                case Grow(b, _) | Free(b):
+                    self.moving.add(b)
+        self.stack = self.on_stack()
+        self.pointers: dict[Buf, str] = {}
+        self.failures: list[str] = []
+        self.extra: list[Site] = f.sites
+
+    # ------------------------------------------------ text
+
+    def emit(self, line: str) -> None:
+        self.lines.append(line)
+
+    def fresh(self) -> str:
+        self.count += 1
+        return f"%v{self.count}"
+
+    def label(self) -> str:
+        self.count += 1
+        return f"L{self.count}"
+
+    def start(self, label: str) -> None:
+        self.lines.append(f"{label}:")
+        self.block = label
+
+    def jump(self, label: str) -> None:
+        self.lines.append(f"  br label %{label}")
+
+    def on_stack(self) -> set[Buf]:
+        found, total = set(), 0
+        for s in walk(self.f.body):
+            if isinstance(s, Alloc) and s.buf.space == "temp" and all(isinstance(n, Const) for n in s.buf.shape):
+                size = BYTES[s.buf.kind]
+                for n in s.buf.shape:
+                    size *= max(int(n.value), 0)  # type: ignore[union-attr]
+                if size <= _STACK_EACH and total + size <= _STACK_ALL and s.buf not in found:
+                    total += size
+                    found.add(s.buf)
+        return found
+
+    # ------------------------------------------------ operands and addresses
+
+    def get(self, a: Operand) -> str:
+        if isinstance(a, Const):
+            return constant(a)
+        if a in self.mutable:
+            return self.ops.line(f"load {LLVM_TYPES[a.kind]}, ptr {self.cell(a)}")
+        return self.values[a]
+
+    def cell(self, r: Reg) -> str:
+        """The stack cell of a register that is assigned several times."""
+        cell = f"%r{r.uid}"
+        if r not in self.values:
+            self.values[r] = cell
+            self.entry.append(f"  {cell} = alloca {LLVM_TYPES[r.kind]}")
+        return cell
+
+    def set(self, r: Reg, value: str) -> None:
+        if r in self.mutable:
+            self.emit(f"  store {LLVM_TYPES[r.kind]} {value}, ptr {self.cell(r)}")
+        else:
+            self.values[r] = value
+
+    def pointer(self, b: Buf) -> str:
+        if b in self.moving and b.space in ("temp", "heap"):
+            return self.ops.line(f"load ptr, ptr {self.home(b)}")
+        return self.pointers[b]
+
+    def home(self, b: Buf) -> str:
+        """The stack cell of a pointer that changes."""
+        home = f"%b{b.uid}"
+        if b not in self.pointers:
+            self.pointers[b] = home
+            self.entry += [f"  {home} = alloca ptr", f"  store ptr null, ptr {home}"]
+        return home
+
+    def set_pointer(self, b: Buf, value: str) -> None:
+        if b in self.moving:
+            self.emit(f"  store ptr {value}, ptr {self.home(b)}")
+        else:
+            self.pointers[b] = value
+
+    def address(self, p: Place) -> str:
+        """The address of a place, by Horner's rule over its whole index."""
+        base = self.pointer(p.buf)
+        if not p.prefix:
+            return base
+        offset: str | None = None
+        for k, n in enumerate(p.buf.shape):
+            if offset is not None:
+                offset = "0" if offset == "0" else self.ops.line(f"mul nsw i64 {offset}, {self.get(n)}")
+            if k < len(p.prefix):
+                i = self.get(p.prefix[k])
+                if offset is None or offset == "0":
+                    offset = i
+                elif i != "0":
+                    offset = self.ops.line(f"add nsw i64 {offset}, {i}")
+        return self.ops.line(f"getelementptr inbounds {MEMORY_TYPES[p.buf.kind]}, ptr {base}, i64 {offset}")
+
+    def bytes(self, kind: str, shape: Sequence[Operand]) -> str:
+        """The size of an array, saturating."""
+        size = str(BYTES[kind])
+        for n in shape:
+            size = self.ops.line(f"call i64 @dv_mul(i64 {size}, i64 {self.get(n)})")
+        return size
+
+    # ------------------------------------------------ failure
+
+    def fail(self, good: str, code: int, site: int, values: Sequence[Operand]) -> None:
+        """Goes on if `good`, otherwise leaves the function with an error."""
+        stored = [(v.kind, self.get(v)) for v in values[:4]]
+        on, off = self.label(), self.label()
+        self.emit(f"  br i1 {good}, label %{on}, label %{off}, {_COLD}")
+        out = [f"{off}:"]
+        for offset, value in ((rt.CODE, code), (rt.SITE, site)):
+            r = self.fresh()
+            out += [f"  {r} = getelementptr i8, ptr %ctx, i64 {offset}", f"  store i32 {value}, ptr {r}"]
+        for k, (kind, v) in enumerate(stored):
+            r = self.fresh()
+            out.append(f"  {r} = getelementptr i8, ptr %ctx, i64 {rt.VALUES + 8 * k}")
+            if kind == "bool":
+                w = self.fresh()
+                out += [f"  {w} = zext i1 {v} to i64", f"  store i64 {w}, ptr {r}"]
+            else:
+                out.append(f"  store {LLVM_TYPES[kind]} {v}, ptr {r}")
+        out.append(f"  ret i32 {code}")
+        self.failures += out
+        self.start(on)
+
+    def have(self, p: str, buf: Buf) -> None:
+        """Memory was there (DV0509)."""
+        good = self.ops.line(f"icmp ne ptr {p}, null")
+        shape = ", ".join(f"{{{k}}}" for k in range(len(buf.shape)))
+        site = Site("DV0509", f"no memory for an array of shape [{shape}]", ("i64",) * min(len(buf.shape), 4))
+        if len(buf.shape) > 4:
+            site = Site("DV0509", "no memory for an array", ())
+        self.fail(good, 509, self.site(site), buf.shape if len(buf.shape) <= 4 else ())
+
+    def site(self, site: Site) -> int:
+        if site not in self.f.sites:
+            self.f.sites.append(site)
+        return self.f.sites.index(site)
+
+    def poll(self) -> None:
+        r = self.ops.line("call i32 @dv_poll(ptr %ctx)")
+        good = self.ops.line(f"icmp eq i32 {r}, 0")
+        self.fail(good, 510, self.site(Site("DV0510", "interrupted", ())), ())
