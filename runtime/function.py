@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..compiler import errors
 from ..compiler.errors import Span
 from . import data, shapes
@@ -40,6 +42,7 @@ class Function:
         self.bound = bound
         self._wrap = wrap
         self._ready: dict[_Key, Instance] = {}
+        self._lifts = bool(signature.params) and all(isinstance(p.type, shapes.Scalar) for p in signature.params)
         self.__name__ = self.__qualname__ = signature.name
         self.__doc__ = signature.doc
         self.__module__ = "derivant"
@@ -94,13 +97,14 @@ class Function:
                 params = tuple(p for p, g in zip(params, given, strict=True) if g)
         else:
             given = _ALL
-        reader = Reader(self._all.name, self._spans() if any(p.place for p in params) else None)
+        reader = Reader(self._all.name, self._spans)
         types, leaves = [], []
         for p, v in zip(params, values, strict=True):
             t = p.type
             if type(t) is shapes.Any:
-                reader.param = p.name
                 t = infer(v, p.name, self._all.name)
+            elif self._lifts and type(v) is not float:
+                t = _lifted(t, v)
             types.append(t)
             leaves += reader.read(v, t, p.name)
         instance = self._instance((given, tuple(types)))
@@ -149,7 +153,10 @@ class Function:
         if found is None:
             given, types = key
             text, plain = self.text, self._plain
-            if given:
+            if self._lifts and not given and any(isinstance(t, shapes.Array) for t in types):
+                names = [f"x{k}_" for k in range(len(types))]
+                text, plain = f"fn ({', '.join(names)}) -> ({self.text})({', '.join(names)})", False
+            elif given:
                 names = [f"x{k}_" for k, g in enumerate(given) if g]
                 named = [f"{p.name} = x{k}_" for k, p in enumerate(self._all.params) if given[k]]
                 text, plain = f"fn ({', '.join(names)}) -> ({self.text})({', '.join(named)})", False
@@ -233,6 +240,12 @@ class Function:
         types = self._declared("explain")
         with guarded("explain", self._unit.source.text):
             return self._unit.instance(self.text, types, self._plain).explain(stage)
+
+
+def _lifted(t: shapes.Type, value: Any) -> shapes.Type:
+    """A function of scalars takes arrays of one shape as well."""
+    rank = value.ndim if isinstance(value, np.ndarray) else np.ndim(value) if isinstance(value, (list, tuple)) else 0
+    return shapes.Array(t, tuple(f"s{axis}_" for axis in range(rank))) if rank else t
 
 
 def _wrapped(result: Any, transform: str) -> Any:

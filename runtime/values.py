@@ -33,9 +33,9 @@ WIDENS = {
 class Reader:
     """Reads the arguments of one call; `sizes` collects what they say about the names of sizes."""
 
-    def __init__(self, function: str, spans: dict[str, Span] | None = None) -> None:
+    def __init__(self, function: str, spans: Callable[[], dict[str, Span]] = dict) -> None:
         self.function = function
-        self.spans = spans or {}
+        self.spans = spans
         self.param = ""
         self.sizes: dict[str, tuple[int, str]] = {}
 
@@ -53,11 +53,11 @@ class Reader:
     def _fail(self, path: str, t: object, found: object, help: str | None = None) -> NoReturn:
         raise errors.TypeError(
             "DV0607", f"`{path}` of {self.function}: expected {t}, found {describe(found)}",
-            self.spans.get(self.param), help=help,
+            self.spans().get(self.param), help=help,
         )
 
     def _fail_size(self, message: str) -> NoReturn:
-        raise errors.SizeError("DV0608", f"{self.function}: {message}", self.spans.get(self.param))
+        raise errors.SizeError("DV0608", f"{self.function}: {message}", self.spans().get(self.param))
 
     # ------------------------------------------------------------ by type
 
@@ -106,7 +106,7 @@ class Reader:
             self._fail(path, kind, value, _narrowing(found, kind))
         if found == "i64" and not -(2**63) <= int(plain) < 2**63:
             raise errors.ValueError_(
-                "DV0616", f"`{path}` of {self.function}: {plain} is beyond the range of i64", self.spans.get(self.param)
+                "DV0616", f"`{path}` of {self.function}: {plain} is beyond the range of i64", self.spans().get(self.param)
             )
         if kind == "bool":
             return bool(plain)

@@ -112,6 +112,14 @@ def test_what_a_function_shows(m: dv.Module) -> None:
         _ = m.squar
 
 
+def test_functions_of_scalars_lift(m: dv.Module) -> None:
+    assert m.square(np.arange(3)).tolist() == [0.0, 1.0, 4.0] and m.square([1.0, 2.0]).tolist() == [1.0, 4.0]
+    assert dv.grad(m.square)(np.ones((2, 2))).tolist() == [[2.0, 2.0], [2.0, 2.0]]
+    assert m.poly(np.array([1.0, 2.0]), 3).tolist() == [1.0, 8.0]
+    with pytest.raises(dv.SizeError, match="size 3"):
+        m.both(np.ones(2), np.ones(3))
+
+
 # ---------------------------------------------------------------- transforms
 
 
