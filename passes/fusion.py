@@ -47,6 +47,7 @@ from ..compiler.ir import (
 )
 from ..compiler.primitives import is_partial
 from ..compiler.sizes import poly_of
+from .opt_states import control_key
 from .strategy import Log
 
 Env = dict[Var, Atom]
@@ -130,8 +131,11 @@ def _key(s: Stmt) -> Key | None:
     """What merges has equal keys; None for what never does."""
     op = s.op
     if isinstance(op, Loop):
-        if op.head is not None or op.extent is None or _effects(s):
+        if _effects(s):
             return None
+        if op.head is not None:
+            return ("while", control_key(op))
+        assert op.extent is not None
         return ("loop", poly_of(op.extent), op.down, op.parallel)
     if isinstance(op, If) and not _effects(s):
         return ("if", op.cond)
@@ -245,7 +249,13 @@ def _join(group: list[Stmt], renamed: dict[Var, Var], log: Log | None) -> Stmt:
     op = _join_loops(group) if isinstance(group[0].op, Loop) else _join_ifs(group)
     local: Env = {}
     old = _group_vars(group)
-    new = fresh_vars(old, local)
+    if isinstance(op, Loop) and op.head is not None:
+        trip = fresh_like(old[-1], local)
+        local.update((s.vars[-1], trip) for s in group)
+        renamed.update((s.vars[-1], trip) for s in group)
+        new = (*fresh_vars(old[:-1], local), trip)
+    else:
+        new = fresh_vars(old, local)
     renamed.update(zip(old, new, strict=True))
     return Stmt(new, op, prov)
 
@@ -257,7 +267,8 @@ def _group_vars(group: list[Stmt]) -> tuple[Var, ...]:
         return tuple(v for s in group for v in s.vars)
     loops = [(s, s.op) for s in group if isinstance(s.op, Loop)]
     return (*(v for s, op in loops for v in s.vars[: len(op.states)]),
-            *(v for s, op in loops for v in s.vars[len(op.states):]))
+            *(v for s, op in loops for v in s.vars[len(op.states): len(op.states) + len(op.modes)]),
+            *(s.vars[-1] for s, op in loops[:1] if op.head is not None))
 
 
 def _join_loops(group: list[Stmt]) -> Op:
@@ -268,20 +279,23 @@ def _join_loops(group: list[Stmt]) -> Op:
     states: list[Var] = []
     nexts: list[Atom] = []
     outs: list[Atom] = []
+    head: Block | None = None
     for s, op in zip(group, loops, strict=True):
         copier.env[op.index] = index
         states += [fresh_like(v, copier.env) for v in op.states]
         copier.own = op.index
+        if op.head is not None and head is None:
+            head = copier.region(op.head)
         copier.block(op.body)
         n = len(op.states)
         results = [subst(a, copier.env) for a in op.body.results]
         nexts += results[:n]
         outs += results[n:]
-        copier.at_hand.update((v, a) for v, m, a in zip(s.vars[n:], op.modes, results[n:], strict=True) if m == "build")
+        copier.at_hand.update((v, a) for v, m, a in zip(s.vars[n:], op.modes, results[n:], strict=False) if m == "build")
     inits = tuple(a for op in loops for a in op.inits)
     modes = tuple(m for op in loops for m in op.modes)
     body = Block(tuple(copier.stmts), (*nexts, *outs))
-    return Loop(index, first.extent, tuple(states), inits, None, body, modes, first.down)
+    return Loop(index, first.extent, tuple(states), inits, head, body, modes, first.down)
 
 
 def _join_ifs(group: list[Stmt]) -> Op:

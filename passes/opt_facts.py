@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 
 from ..compiler.ir import (
     ArgSort,
@@ -49,6 +51,7 @@ COST = {name: p.cost for name, p in PRIMITIVES.items()}
 DEAR = 10.0  # a primitive of this weight or more is worth a table
 _NUMBERS = ("f64", "f32")
 _SIZE_LIMIT = 1 << 40
+NOTHING: Mapping[Var, object] = MappingProxyType({})
 
 
 def array_type(kind: str, shape: tuple[Atom, ...]) -> Type:
@@ -152,19 +155,27 @@ def decide(name: str, a: Poly, b: Poly, facts: tuple[Poly, ...]) -> bool | None:
 # ---------------------------------------------------------------- keys
 
 
-def block_key(block: Block, num: dict[Var, int]) -> tuple[object, ...]:
+def block_key(block: Block, num: dict[Var, int], outer: Mapping[Var, object]) -> tuple[object, ...]:
     """A hashable key, equal for blocks that are equal up to names."""
     parts: list[object] = []
     for s in block.stmts:
-        parts.append(op_key(s.op, num))
+        parts.append(op_key(s.op, num, outer))
         for v in s.vars:
             num[v] = len(num)
-    parts.append(tuple(num.get(a, a) if isinstance(a, Var) else a for a in block.results))
+    parts.append(tuple(_number(a, num, outer) for a in block.results))
     return tuple(parts)
 
 
-def op_key(op: Op, num: dict[Var, int]) -> tuple[object, ...]:
-    atoms = tuple(num.get(a, a) if isinstance(a, Var) else a for a in operands(op))
+def _number(a: Atom, num: dict[Var, int], outer: Mapping[Var, object]) -> object:
+    if type(a) is not Var:
+        return a
+    k = num.get(a)
+    return outer.get(a, a) if k is None else k
+
+
+def op_key(op: Op, num: dict[Var, int], outer: Mapping[Var, object] = NOTHING) -> tuple[object, ...]:
+    """The key of an operation; `num` numbers what its regions bind, `outer` stands for variables around."""
+    atoms = tuple([_number(a, num, outer) for a in operands(op)])
     match op:
         case Prim(name, _):
             return (name, atoms)
@@ -183,10 +194,10 @@ def op_key(op: Op, num: dict[Var, int]) -> tuple[object, ...]:
         case Loop():
             for v in bound_vars(op):
                 num[v] = len(num)
-            head = () if op.head is None else block_key(op.head, num)
-            return ("loop", op.extent is None, len(op.states), op.modes, op.down, atoms, head, block_key(op.body, num))
+            head = () if op.head is None else block_key(op.head, num, outer)
+            return ("loop", op.extent is None, len(op.states), op.modes, op.down, atoms, head, block_key(op.body, num, outer))
         case If():
-            return ("if", atoms, block_key(op.then, num), block_key(op.orelse, num))
+            return ("if", atoms, block_key(op.then, num, outer), block_key(op.orelse, num, outer))
         case Call(fn, _):
             return ("call", fn, atoms)
         case Jvp(fn, _, ts):

@@ -37,8 +37,9 @@ from ..compiler.ir import (
 )
 from ..compiler.sizes import nonneg, number, poly_of
 from . import opt_arrays as arrays
-from .opt_facts import INF, Motion, array_type, op_key
+from .opt_facts import INF, NOTHING, Motion, array_type, block_key, op_key
 from .opt_scalar import definition
+from .opt_states import backward_slice, congruent_states
 
 if TYPE_CHECKING:
     from .normalise import Normaliser, Scope
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 Thunk = Callable[[], Atom]
 Env = dict[Var, Atom]
 _I64 = Scalar("i64")
+_LONG = 300  # statements of a body whose outs are compared one by one
 
 
 def loop(nz: Normaliser, s: Stmt, op: Loop, env: Env) -> None:
@@ -62,6 +64,8 @@ def loop(nz: Normaliser, s: Stmt, op: Loop, env: Env) -> None:
             live.append(k)
     if isinstance(extent, Const) and int(extent.value) <= 0 and op.head is None and _never(nz, s, op, inits, env):
         return
+    same = congruent_states(op, inits) if len(live) > 1 else list(range(n))
+    live = [k for k in live if same[k] == k]
     index = Var(op.index.name, _I64, extent=extent, nonneg=True)
     env[op.index] = index
     states = []
@@ -69,6 +73,10 @@ def loop(nz: Normaliser, s: Stmt, op: Loop, env: Env) -> None:
         v = Var(op.states[k].name, subst_type(op.states[k].type, env), nonneg=op.states[k].nonneg)
         env[op.states[k]] = v
         states.append(v)
+    for k in range(n):
+        if same[k] != k:
+            env[op.states[k]] = env[op.states[same[k]]]
+            nz.fire("equal_states")
     head, head_uses, partial, effects = None, 0, False, False
     if op.head is not None:
         scope = _enter(nz, index, states)
@@ -81,7 +89,7 @@ def loop(nz: Normaliser, s: Stmt, op: Loop, env: Env) -> None:
         nz.facts = (*nz.facts, nz.poly(extent) - number(1))
     results = nz.run(op.body, env)
     nz.prov = s.prov
-    outs = Outs(nz, scope, index, extent if op.head is None else None)
+    outs = Outs(nz, scope, index, extent if op.head is None else None, not states and head is None)
     thunks = [outs.plan(m, a) for m, a in zip(op.modes, results[n:], strict=True)]
     nexts = [results[k] for k in live]
     body = Block(tuple(scope.stmts), (*nexts, *(a for _, a in outs.leaves)))
@@ -92,9 +100,12 @@ def loop(nz: Normaliser, s: Stmt, op: Loop, env: Env) -> None:
                    tuple(m for m, _ in outs.leaves), op.down)
         found = emit(nz, new, scope.uses | head_uses, partial or scope.partial, effects, [s.vars[k] for k in live])
         m = len(states)
-        outs.vars = found[m: m + len(outs.leaves)]
+        outs.done(found[m: m + len(outs.leaves)])
         for k, v in zip(live, found, strict=False):
             env[s.vars[k]] = v
+        for k in range(n):
+            if same[k] != k:
+                env[s.vars[k]] = env[s.vars[same[k]]]
         if head is not None:
             env[s.vars[-1]] = found[-1]
     for v, thunk in zip(s.vars[n:], thunks, strict=False):
@@ -203,7 +214,7 @@ def build(nz: Normaliser, extent: Atom, f: Callable[[Var], Atom], name: str = "i
     nz.close(body.results)
     if outs.leaves:
         op = Loop(index, extent, (), (), None, body, tuple(m for m, _ in outs.leaves))
-        outs.vars = emit(nz, op, scope.uses, scope.partial, scope.effects, ())
+        outs.done(emit(nz, op, scope.uses, scope.partial, scope.effects, ()))
     return thunk()
 
 
@@ -213,19 +224,40 @@ def build(nz: Normaliser, extent: Atom, f: Callable[[Var], Atom], name: str = "i
 class Outs:
     """What a loop must collect (`leaves`), and plans that make the program's outs of it."""
 
-    def __init__(self, nz: Normaliser, scope: Scope, index: Var, extent: Atom | None) -> None:
+    def __init__(self, nz: Normaliser, scope: Scope, index: Var, extent: Atom | None, parallel: bool = True) -> None:
         self.nz = nz
         self.scope = scope
         self.index = index
         self.extent = extent  # None: there is a head, and sums over all indices are not known
         self.leaves: list[tuple[str, Atom]] = []
         self.vars: tuple[Var, ...] = ()
+        self.keys: list[object] | None = [] if parallel and not scope.effects and len(scope.stmts) < _LONG else None
+        self.reads: dict[Stmt, tuple[Var, ...]] = {}
 
     def leaf(self, mode: str, a: Atom) -> Thunk:
         if (mode, a) not in self.leaves:
+            if self.keys is not None:
+                key = self.key(mode, a)
+                hit = self.nz.table.get(key)
+                if hit is not None and self.nz.visible(hit[0]):
+                    self.nz.fire("same_out")
+                    self.nz.meet(hit)
+                    return lambda: hit[0]
+                self.keys.append(key)
             self.leaves.append((mode, a))
         k = self.leaves.index((mode, a))
         return lambda: self.vars[k]
+
+    def key(self, mode: str, a: Atom) -> object:
+        """Equal for outs that are equal: the loop with this out only, up to names."""
+        body = Block(tuple(backward_slice(self.scope.stmts, (a,), self.reads)), (a,))
+        return ("out", mode, self.extent, block_key(body, {self.index: -1}, NOTHING))
+
+    def done(self, vars: tuple[Var, ...]) -> None:
+        """The loop has been emitted, with these variables for the leaves."""
+        self.vars = vars
+        if self.keys is not None:
+            self.nz.table.update((key, (v,)) for key, v in zip(self.keys, vars, strict=True))
 
     def outer(self, a: Atom) -> bool:
         """Defined outside the loop?"""

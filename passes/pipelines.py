@@ -8,13 +8,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..compiler.ir import Function
 from .deadcode import dead_code
 from .fusion import merge
 from .inline import inline
 from .normalise import Options, normalise
+from .rules import shipped
 from .strategy import Log, stage
 
 Functions = Mapping[str, Function]
@@ -40,10 +41,9 @@ def _dead(f: Function, functions: Functions, log: Log) -> Function:
     return dead_code(f, functions)
 
 
-_PLAIN = Options()
-_HOIST = Options(tables=True)
-_LAST = Options(speculate=True)
-_LAST_HOIST = Options(speculate=True, tables=True)
+_PLAIN = Options(rules=shipped("exact"), finite=shipped("finite"))
+_LAST = replace(_PLAIN, speculate=True)
+_LAST_HOIST = replace(_LAST, tables=True)
 
 
 def dead(why: str) -> Pass:
