@@ -116,6 +116,16 @@ class FnV:
         return self
 
 
+class Scope(FnV):
+    """A module as a value: its names are its fields."""
+
+    def member(self, elab: Elaborator, name: str, span: Span) -> Value:
+        raise NotImplementedError
+
+    def apply(self, elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+        elab.type_error("DV0304", f"{self.name} is a module, not a function", span)
+
+
 Value = Leaf | TupleV | RecordV | SumV | ArrayV | StrV | FnV
 
 
@@ -164,6 +174,7 @@ class Native(FnV):
     types: tuple[Type | None, ...] | None = None
     identity: object = None
     extra: object = None
+    origin: object = None
 
     def apply(self, elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
         return self.call(elab, args, named, span)

@@ -1,0 +1,254 @@
+"""The ground of the elaborator: where it emits, errors with spans, size equations, guards."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+from ..compiler.build import Builder, defined
+from ..compiler.errors import Error, Label, NameError, SizeError, Span, TypeError, UnsupportedError
+from ..compiler.ir import Atom, Block, Const, Function, Prov, Scalar, Stmt, Var, integer
+from ..compiler.sizes import Poly, materialise, nonneg, number, poly_of
+from .values import BareIndex, Env, Value
+
+if TYPE_CHECKING:
+    from . import syntax as sx
+
+MAX_CHAIN = 64
+
+
+class Base:
+    """State of one elaboration.
+
+    `b` emits into the core function at hand; `functions` are the finished ones; `facts` are size
+    equations that a run-time check has established where we stand; `rigid` are the named sizes of
+    signatures; `unknown` those that depend on data.
+    """
+
+    def __init__(self) -> None:
+        self.b = Builder()
+        self.functions: dict[str, Function] = {}
+        self.guard = 0
+        self.facts: dict[Var, Poly] = {}
+        self.rigid: dict[Var, str] = {}
+        self.unknown: set[Var] = set()
+        self.chain: list[tuple[str, object, Span]] = []
+        self.bare: dict[Var, BareIndex] = {}
+        self.below: dict[Var, BareIndex] = {}
+        self.casts: set[Var] = set()
+        self.trial_vars: set[Var] = set()
+
+    # ------------------------------------------------ for the rooms above
+
+    def elaborate(self, e: sx.Expr, env: Env) -> Value:
+        raise NotImplementedError
+
+    def apply(self, fn: Value, args: Sequence[Value], span: Span, named: Mapping[str, Value] | None = None) -> Value:
+        raise NotImplementedError
+
+    # ------------------------------------------------ where we stand
+
+    @contextmanager
+    def at(self, span: Span) -> Iterator[None]:
+        """What is emitted inside comes from this span."""
+        before, self.b.prov = self.b.prov, Prov((span,))
+        try:
+            yield
+        finally:
+            self.b.prov = before
+
+    @contextmanager
+    def own_function(self) -> Iterator[Builder]:
+        """Inside, statements go to a core function of its own."""
+        saved = self.b, self.guard, self.facts, self.bare, self.below
+        self.b, self.guard, self.facts, self.bare, self.below = Builder(saved[0].prov), 0, {}, {}, {}
+        try:
+            yield self.b
+        finally:
+            self.b, self.guard, self.facts, self.bare, self.below = saved
+
+    def region(self, fill: Callable[[], Sequence[Atom]]) -> Block:
+        """A block of its own; the size equations checked in it hold in it only."""
+        saved = dict(self.facts)
+        try:
+            return self.b.region(fill)
+        finally:
+            self.facts = saved
+
+    def guarded(self, fill: Callable[[], Sequence[Atom]]) -> Block:
+        """A block that may not run: what stands in it is checked at run time only."""
+        self.guard += 1
+        try:
+            return self.region(fill)
+        finally:
+            self.guard -= 1
+
+    def reopen(self, block: Block, fill: Callable[[], Sequence[Atom]]) -> Block:
+        """The block with more statements at its end, and the results of `fill`."""
+        stmts: list[Stmt] = list(block.stmts)
+        self.b.stack.append(stmts)
+        try:
+            results = tuple(fill())
+        finally:
+            self.b.stack.pop()
+        return Block(tuple(stmts), results)
+
+    def fresh_function_name(self, base: str) -> str:
+        name, k = base, 2
+        while name in self.functions:
+            name, k = f"{base}_{k}", k + 1
+        return name
+
+    # ------------------------------------------------ errors
+
+    def type_error(self, code: str, message: str, span: Span, **more: object) -> NoReturn:
+        raise TypeError(code, message, span, **more)  # type: ignore[arg-type]
+
+    def not_yet(self, what: str, span: Span, help: str | None = None) -> NoReturn:
+        raise UnsupportedError("DV0901", f"not yet: {what}", span, help=help)
+
+    def unknown_name(self, name: str, span: Span, known: Iterable[str], kind: str = "nothing here is called") -> NoReturn:
+        close = difflib.get_close_matches(name, sorted(set(known)), 1)
+        raise NameError("DV0201", f"{kind} {name}", span, help=f"did you mean {close[0]}?" if close else None)
+
+    # ------------------------------------------------ sizes
+
+    def atom(self, p: Poly) -> Atom:
+        """Code for a size."""
+        if len(p.terms) == 1:
+            ((m, c),) = p.terms.items()
+            if c == 1 and len(m) == 1 and isinstance(m[0], Var):
+                return m[0]
+        return materialise(p, self.b.prim)
+
+    def norm(self, p: Poly) -> Poly:
+        """A size with the equations that hold here put in."""
+        for _ in range(8):
+            if not self.facts or not any(v in self.facts for v in p.vars()):
+                return p
+            p = p.substitute(self.facts.get)
+        return p
+
+    def same(self, a: Atom, b: Atom) -> bool:
+        """Provably equal here."""
+        return a is b or a == b or self.same_poly(poly_of(a), poly_of(b))
+
+    def same_poly(self, p: Poly, q: Poly) -> bool:
+        return p == q or self.norm(p) == self.norm(q)
+
+    def plain(self, p: Poly) -> bool:
+        """A number, or a size that has a name in a signature."""
+        if p.constant is not None:
+            return True
+        ((m, c), *rest) = p.terms.items()
+        return not rest and c == 1 and len(m) == 1 and m[0] in self.rigid
+
+    def equate(
+        self,
+        p: Poly,
+        q: Poly,
+        span: Span,
+        message: str = "sizes do not agree",
+        *,
+        labels: Sequence[Label] = (),
+        note: str | None = None,
+        help: str | None = None,
+        checked: bool = False,
+        names: tuple[str, str] = ("one", "the other"),
+    ) -> None:
+        """The equation p = q: proven, an error, or a check at run time.
+
+        `checked`: the user has asked for the check (an annotation), so that names may differ.
+        """
+        if self.same_poly(p, q):
+            return
+        d = (self.norm(p) - self.norm(q)).constant
+        if d is not None or (not checked and self.plain(p) and self.plain(q)):
+            notes = [note or f"{self.show_size(p)} and {self.show_size(q)} are different sizes"]
+            if help is None and d is None:
+                help = "if they must be equal, give both the same name in the signature" \
+                    if p.constant is None and q.constant is None else \
+                    f"write the number in the signature, or assert it with let … : […{self.show_size(q)}…]"
+            if self.guard and d is not None and p.constant is not None and q.constant is not None and note is None:
+                pass
+            raise SizeError("DV0312", message, span, labels=tuple(labels), notes=notes, help=help)
+        a, c = self.atom(p), self.atom(q)
+        self.b.assert_(
+            self.b.prim("eq", a, c), "DV0502",
+            f"{message}: {names[0]} has size {{0}} and {names[1]} {{1}}", a, c)
+        self.learn(p, q)
+
+    def learn(self, p: Poly, q: Poly) -> None:
+        """From here on p = q: solved for a variable that stands alone."""
+        d = self.norm(p) - self.norm(q)
+        for v in sorted((v for v in d.factors() if isinstance(v, Var)), key=lambda v: -v.uid):
+            c = d.terms.get((v,))
+            rest = Poly({m: k for m, k in d.terms.items() if m != (v,)})
+            if c in (1, -1) and v not in rest.vars():
+                self.facts[v] = -rest if c == 1 else rest
+                return
+
+    def show_size(self, p: Poly) -> str:
+        return repr(p)
+
+    def new_size(self, name: str) -> Var:
+        """A size that nothing is known of (the caller emits its definition or makes it a parameter)."""
+        v = Var(name, Scalar("i64"), nonneg=True)
+        self.unknown.add(v)
+        return v
+
+    def nonneg_extent(self, extent: Atom) -> Atom:
+        """Checks that an array's size is not negative, unless that is proven."""
+        p = self.norm(poly_of(extent))
+        if p.constant is not None and p.constant < 0:
+            raise SizeError("DV0503", f"an array can't have the size {p.constant}",
+                            self.b.prov.span)
+        if not nonneg(p):
+            self.b.assert_(self.b.prim("ge", extent, integer(0)), "DV0503",
+                           "an array can't have the negative size {0}", extent)
+        return extent
+
+    def nonempty(self, extent: Atom, what: str) -> None:
+        """Checks that there is at least one element, unless that is proven."""
+        p = self.norm(poly_of(extent))
+        if not nonneg(p - number(1)):
+            self.b.assert_(self.b.prim("gt", extent, integer(0)), "DV0508", f"{what} of nothing")
+
+    def escapes(self, size: Atom, inside: set[Var]) -> bool:
+        """Is a size known only inside a region?"""
+        return not isinstance(size, Const) and size in inside and any(v in inside for v in poly_of(size).vars())
+
+    def defined_in(self, block: Block, *more: Var) -> set[Var]:
+        return defined(block) | set(more)
+
+    # ------------------------------------------------ specialisation chain
+
+    @contextmanager
+    def instantiating(self, name: str, key: object, span: Span) -> Iterator[None]:
+        """One more template; a chain of 64 is an error that prints it."""
+        if len(self.chain) >= MAX_CHAIN:
+            shown = [n for n, _, _ in self.chain[:3]] + ["…"] + [n for n, _, _ in self.chain[-3:]] + [name]
+            self.type_error("DV0320", f"a chain of {MAX_CHAIN} instantiations: {' → '.join(shown)}", span,
+                            help="functions that take functions are compiled away; this one never ends")
+        self.chain.append((name, key, span))
+        try:
+            yield
+        except Error as e:
+            _used_at(e, name, span)
+            raise
+        finally:
+            self.chain.pop()
+
+
+def _used_at(e: Error, name: str, span: Span) -> None:
+    """Remarks on an error inside a template where it was used (the innermost three uses)."""
+    for one in e.errors:
+        if one.span is None or one.span.source is not span.source or len(one.labels) >= 3:
+            continue
+        if (one.span.line, one.span.col) != (span.line, span.col) and not any(
+                la.text.startswith("in ") and la.text.endswith("used here") for la in one.labels):
+            one.labels = (*one.labels, Label(span, f"in {name}, used here"))
+
+

@@ -1,0 +1,433 @@
+"""Generators: comprehensions, reductions of generators, bounds of bare generators, filters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..compiler.build import array_type
+from ..compiler.errors import BoundsError, Label, SizeError, Span
+from ..compiler.ir import Atom, Block, Const, Loop, Scalar, Update, Var, integer
+from ..compiler.sizes import Poly, number, of_factor, poly_of
+from . import syntax as sx
+from . import values as vs
+from .elab_calls import Calls
+from .values import BareIndex, Env, GenArg, Leaf, Value, leaves, map_leaves
+
+Gen = sx.GenBare | sx.GenBelow | sx.GenRange | sx.GenIn
+Pairs = Sequence[tuple[str, Value]]
+
+
+@dataclass(eq=False)
+class Head:
+    """A generator that has been opened: its core index and how its names are bound inside."""
+
+    index: Var
+    extent: Atom | None
+    bind: Callable[[Env], None]
+    bare: BareIndex | None = None
+    down: bool = False
+
+
+class Generators(Calls):
+    # ------------------------------------------------ one generator
+
+    def open(self, gen: Gen, env: Env) -> Head:
+        """Evaluates a generator's bound; the index of a bare one gets its extent after the body."""
+        match gen:
+            case sx.GenBare(span, name):
+                i = Var(name, Scalar("i64"), nonneg=True)
+                known = BareIndex(name, span, i, Leaf(i))
+                self.bare[i] = known
+                return Head(i, None, lambda scope: scope.names.__setitem__(name, known.value), known)
+            case sx.GenBelow(span, name, bound, down):
+                n = self.integer_of(bound, env, "the bound")
+                i = Var(name if name != "_" else "i", Scalar("i64"), extent=n, nonneg=True)
+                here = BareIndex(name, span, i, Leaf(i))
+                self.below[i] = here
+                return Head(i, n, lambda scope: scope.names.__setitem__(name, here.value), None, down)
+            case sx.GenRange(span, name, lo, hi, step):
+                return self.open_range(name, lo, hi, step, env, span)
+            case sx.GenIn(span, pattern, value):
+                v = self.elaborate(value, env)
+                axes = vs.axes_of(v)
+                if not axes:
+                    help = "write i < n" if isinstance(v, Leaf) and v.kind == "i64" else None
+                    self.type_error("DV0301", f"in goes over the elements of an array, this is {vs.show_type(v)}",
+                                    value.span, help=help)
+                i = Var("i", Scalar("i64"), extent=axes[0], nonneg=True)
+                return Head(i, axes[0], lambda scope: self.bind_pattern(
+                    pattern, self.index_value(v, [i], safe=True), scope))
+        raise AssertionError(gen)
+
+    def open_range(self, name: str, lo: sx.Expr, hi: sx.Expr, step: sx.Expr | None, env: Env, span: Span) -> Head:
+        a, b = self.integer_of(lo, env, "the lower end"), self.integer_of(hi, env, "the upper end")
+        n = self.fold("sub", b, a)
+        by: Atom = integer(1)
+        if step is not None:
+            by = self.integer_of(step, env, "the step")
+            if not isinstance(by, Const) or by.value <= 0:
+                if isinstance(by, Const):
+                    self.type_error("DV0301", "a step must be positive; for a descending loop write i < n down",
+                                    step.span)
+                self.b.assert_(self.b.prim("gt", by, integer(0)), "DV0520", "the step {0} is not positive", by)
+            n = self.b.prim("floordiv", self.fold("add", n, self.fold("sub", by, integer(1))), by)
+        i = Var(f"{name}0" if name != "_" else "i", Scalar("i64"), extent=n, nonneg=True)
+
+        def bind(scope: Env) -> None:
+            scaled: Atom = i if by == integer(1) else self.b.prim("mul", by, i)
+            scope.names[name] = Leaf(self.fold("add", a, scaled))
+
+        return Head(i, n, bind)
+
+    def integer_of(self, e: sx.Expr, env: Env, what: str) -> Atom:
+        with self.at(e.span):
+            return self.scalar(self.elaborate(e, env), "i64", what, e.span)
+
+    def close(self, head: Head, block: Block, span: Span) -> Atom:
+        """The extent; a bare generator's is found here, from where its index stood in the body."""
+        i = head.index
+        self.below.pop(i, None)
+        if head.bare is None:
+            assert head.extent is not None
+            return head.extent
+        del self.bare[i]
+        if not head.bare.uses:
+            offsets = [f"{i.name} {sign(c)}" for p, _, _ in head.bare.offsets
+                       if (c := (p - of_factor(i)).constant) is not None]
+            note = f"it stands nowhere alone as an index (only as {', '.join(dict.fromkeys(offsets))})" if offsets \
+                else "it stands nowhere as an index"
+            raise SizeError("DV0314", f"nothing fixes the bound of {i.name}: {note}", head.bare.span,
+                            help=f"write {i.name} < …")
+        inner = self.defined_in(block, i)
+        first, at = head.bare.uses[0]
+        p = poly_of(first)
+        if any(v in inner for v in p.vars()):
+            raise SizeError("DV0314", f"the bound of {i.name} depends on the body: the size {p!r}", at,
+                            help="bind the array with let before the comprehension, or write the bound")
+        for other, there in head.bare.uses[1:]:
+            q = poly_of(other)
+            if not self.same_poly(p, q):
+                if any(v in inner for v in q.vars()):
+                    raise SizeError("DV0314", f"the bound of {i.name} depends on the body: the size {q!r}", there,
+                                    help="bind the array with let before the comprehension, or write the bound")
+                raise SizeError(
+                    "DV0312", f"{i.name} runs over sizes {p!r} and {q!r}, which nothing makes equal", there,
+                    labels=[Label(at, f"this axis has size {p!r}")],
+                    help=f"give both the same name in the signature, or write the bound: {i.name} < …")
+        extent = self.atom(p)
+        i.extent = extent
+        self.check_offsets(i, head.bare.offsets, p)
+        return extent
+
+    def check_offsets(self, i: Var, offsets: Sequence[tuple[Poly, Atom, Span]], extent: Poly) -> None:
+        """`a[i + c]` that can never be inside at one end of the range."""
+        for p, size, span in offsets:
+            c = (p - of_factor(i)).constant
+            if c is None:
+                continue
+            over = (self.norm(extent) - number(1) + number(c) - self.norm(poly_of(size))).constant
+            if c < 0 or (over is not None and over >= 0):
+                end = "end" if c > 0 or (over is not None and over >= 0) else "beginning"
+                what = f"{i.name} {sign(c)}" if c else i.name
+                help = f"give the bound: {i.name} < {(poly_of(size) - number(c))!r}" if end == "end" else \
+                    f"begin later: {i.name} in {-c} .. {extent!r}"
+                raise BoundsError("DV0315", f"{i.name} runs from 0 to {(extent - number(1))!r}, so {what} is outside "
+                                  f"at the {end}", span, help=help)
+
+    def emit_gen(self, head: Head, env: Env, inner: Callable[[Env], Pairs], span: Span, array: bool) -> list[Value]:
+        """One loop without state: `inner` gives (mode, value) pairs."""
+        pairs: list[tuple[str, Value]] = []
+
+        def fill() -> Sequence[Atom]:
+            scope = Env(env)
+            head.bind(scope)
+            pairs.extend(inner(scope))
+            return [x.atom for _, v in pairs for x in leaves(v)]
+
+        block = self.region(fill)
+        extent = self.close(head, block, span)
+        return self.emit_pairs(head, extent, block, pairs, span, array)
+
+    def emit_pairs(self, head: Head, extent: Atom, block: Block, pairs: Pairs, span: Span, array: bool) -> list[Value]:
+        self.check_cells(pairs, block, [head.index], span)
+        if array or any(m == "build" for m, _ in pairs):
+            self.nonneg_extent(extent)
+        for m, _ in pairs:
+            if m in ("max", "min", "argmax", "argmin"):
+                self.nonempty(extent, m)
+        modes = tuple(m for m, v in pairs for _ in leaves(v))
+        outs = list(self.b.emit_loop(Loop(head.index, extent, (), (), None, block, modes, head.down)))
+        return self.out_values(pairs, extent, outs)
+
+    def out_values(self, pairs: Pairs, extent: Atom, outs: list[Var]) -> list[Value]:
+        """The results of a loop's outs, as values."""
+        results: list[Value] = []
+        at = 0
+        for m, v in pairs:
+            n = sum(1 for _ in leaves(v))
+            mine = outs[at:at + n]
+            at += n
+            if m == "build":
+                results.append(self.collected(v, (extent,), mine))
+            elif m in ("argmax", "argmin"):
+                results.append(Leaf(mine[0]))
+            else:
+                results.append(vs.rebuild(v, mine))
+        return results
+
+    def check_cells(self, pairs: Pairs, block: Block, vars: Sequence[Var], span: Span) -> None:
+        """No functions, and no sizes that differ from element to element."""
+        inner: set[Var] | None = None
+        for _, v in pairs:
+            if vs.has_function(v):
+                self.type_error("DV0317", "a function may not be an array element", span)
+            for x in leaves(v):
+                for s in x.shape:
+                    inner = self.defined_in(block, *vars) if inner is None else inner
+                    if self.escapes(s, inner):
+                        raise SizeError("DV0313", "an array cannot be ragged: its elements have size "
+                                        f"{poly_of(s)!r}, which differs from element to element", span)
+
+    # ------------------------------------------------ whole generators
+
+    def comprehension(self, body: Callable[[Env], Value], gens: sx.Gens, env: Env, span: Span) -> Value:
+        """`[body for gens]`."""
+        if gens.cond is not None:
+            return self.filtered(body, gens, env, span)
+
+        def go(k: int, scope: Env) -> Value:
+            if k == len(gens.gens):
+                return body(scope)
+            head = self.open(gens.gens[k], scope)
+            return self.emit_gen(head, scope, lambda inner: [("build", go(k + 1, inner))], span, True)[0]
+
+        return go(0, env)
+
+    def nest(self, gens: sx.Gens, env: Env, inner: Callable[[Env], Pairs], span: Span) -> list[Value]:
+        """Nested loops over all generators, each out reduced over all of them (a filter gives units)."""
+
+        def go(k: int, scope: Env) -> Pairs:
+            if k == len(gens.gens):
+                return inner(scope) if gens.cond is None else self.filter_pairs(gens.cond, inner, scope, span)
+            head = self.open(gens.gens[k], scope)
+            modes: list[str] = []
+
+            def below(s: Env) -> Pairs:
+                pairs = go(k + 1, s)
+                modes.extend(m for m, _ in pairs)
+                return pairs
+
+            found = self.emit_gen(head, scope, below, span, False)
+            return list(zip(modes, found, strict=True))
+
+        return [v for _, v in go(0, env)]
+
+    def filter_pairs(self, cond: sx.Expr, inner: Callable[[Env], Pairs], scope: Env, span: Span) -> Pairs:
+        """Units where the filter does not hold."""
+        c = self.condition(self.elaborate(cond, scope), cond.span)
+        pairs: list[tuple[str, Value]] = []
+
+        def then() -> Value:
+            pairs.extend(inner(scope))
+            return vs.TupleV(tuple(v for _, v in pairs))
+
+        def orelse() -> Value:
+            return vs.TupleV(tuple(map_leaves(v, lambda x, m=m: self.unit(x, m, span))  # type: ignore[misc]
+                                   for m, v in pairs))
+
+        result = self.cond(c, then, orelse, span, "the values")
+        assert isinstance(result, vs.TupleV)
+        return [(m, v) for (m, _), v in zip(pairs, result.items, strict=True)]
+
+    def unit(self, x: Leaf, mode: str, span: Span) -> Leaf:
+        units: dict[str, int | bool] = {"sum": 0, "prod": 1, "any": False, "all": True}
+        if mode not in units:
+            self.not_yet(f"a filter with the mode {mode}", span, f"{mode} of an array: {mode}([e for … if …])")
+        shape = [self.atom(poly_of(s)) for s in x.shape]
+        return Leaf(self.b.fill(shape, Const(units[mode], x.kind)), x.flex)
+
+    def reduce_gen(self, mode: str, gen: GenArg) -> Value:
+        """`mode(e for gens)`: sum prod max min any all count argmax argmin, over all generators."""
+        def inner(scope: Env) -> Pairs:
+            v = self.elaborate(gen.body, scope)
+            if mode == "count":
+                c = self.condition(v, gen.body.span)
+                return [("sum", Leaf(self.b.prim("i64", c)))]
+            if mode in ("any", "all"):
+                return [(mode, Leaf(self.condition(v, gen.body.span)))]
+            if vs.has_function(v):
+                self.type_error("DV0317", f"{mode} takes numbers, this is a function", gen.body.span)
+            bad = next((x for x in leaves(v) if x.kind == "bool"), None)
+            if bad is not None or (mode != "sum" and not (isinstance(v, Leaf) and not v.rank)):
+                self.type_error("DV0308", f"{mode} takes numbers, this is {vs.show_type(v)}", gen.body.span,
+                                help="count(…) counts the true ones" if mode == "sum" else None)
+            return [(mode, v)]
+
+        simple = gen.gens.cond is None and len(gen.gens.gens) == 1
+        if mode in ("max", "min", "argmax", "argmin") and not simple:
+            if mode.startswith("arg") and gen.gens.cond is None and len(gen.gens.gens) > 1:
+                self.not_yet(f"{mode} over several generators", gen.span, f"{mode} of a vector")
+            array = self.filtered(lambda s: self.elaborate(gen.body, s), gen.gens, gen.env, gen.span) \
+                if gen.gens.cond is not None or depends(gen.gens) else None
+            if array is not None:
+                return self.reduce_array(mode, array, gen.span)
+        return self.nest(gen.gens, gen.env, inner, gen.span)[0]
+
+    def reduce_array(self, mode: str, v: Value, span: Span) -> Value:
+        """A reduction over all elements of an array of scalars."""
+        if not isinstance(v, Leaf) or not v.rank:
+            self.type_error("DV0311", f"{mode} takes an array, this is {vs.show_type(v)}", span)
+
+        def go(a: Atom) -> Atom:
+            if mode in ("max", "min", "argmax", "argmin"):
+                self.nonempty(a.type.shape[0], mode)
+            return self.b.reduce(mode, a.type.shape[0], lambda i: (
+                go(self.b.index(a, i, safe=True)) if len(a.type.shape) > 1 else self.b.index(a, i, safe=True)))
+
+        return Leaf(go(v.atom), v.flex and not mode.startswith("arg"))
+
+    # ------------------------------------------------ filters
+
+    def filtered(self, body: Callable[[Env], Value], gens: sx.Gens, env: Env, span: Span) -> Value:
+        """`[e for gens if c]`: counts, notes the places, gathers; flat, of unknown size."""
+        bounds: dict[int, Poly] = {}
+        if any(isinstance(g, sx.GenBare) for g in gens.gens):
+            self.region(lambda: self._try_bounds(body, gens, env, span, bounds))
+
+        def opened(k: int, scope: Env) -> Head:
+            g = gens.gens[k]
+            if k in bounds:
+                assert isinstance(g, sx.GenBare)
+                n = self.atom(bounds[k])
+                i = Var(g.name, Scalar("i64"), extent=n, nonneg=True)
+                return Head(i, n, lambda s: s.names.__setitem__(g.name, Leaf(i)))
+            return self.open(g, scope)
+
+        def holds(scope: Env) -> Atom:
+            if gens.cond is None:
+                return Const(True, "bool")
+            return self.condition(self.elaborate(gens.cond, scope), gens.cond.span)
+
+        def counting(k: int, scope: Env) -> Value:
+            if k == len(gens.gens):
+                return Leaf(self.b.prim("i64", holds(scope)))
+            head = opened(k, scope)
+            return self.emit_gen(head, scope, lambda s: [("sum", counting(k + 1, s))], span, False)[0]
+
+        total = counting(0, env)
+        assert isinstance(total, Leaf) and isinstance(total.atom, Var)
+        n = total.atom
+        n.name, n.nonneg = "count", True
+        self.unknown.add(n)
+        places = [self.b.fill((n,), integer(0)) for _ in gens.gens]
+        states = self._places(gens, opened, holds, env, [integer(0), *places], [], span)
+
+        def element(idx: Sequence[Atom]) -> Value:
+            scope = env
+            for g, (_, k) in enumerate(zip(gens.gens, states[1:], strict=True)):
+                head = opened(g, scope)
+                scope = Env(scope)
+                at = self.b.index(k, *idx, safe=True)
+                where = head.index
+                mine = scope
+
+                def bind(head: Head = head, mine: Env = mine) -> Sequence[Atom]:
+                    head.bind(mine)
+                    return ()
+
+                block = self.b.region(bind)
+                copies: dict[Var, Atom] = {where: at}
+                self.b.splice(block, copies)
+                for name, v in list(mine.names.items()):
+                    mine.names[name] = map_leaves(v, lambda x: Leaf(  # noqa: B023
+                        copies.get(x.atom, x.atom) if isinstance(x.atom, Var) else x.atom, x.flex))
+            return body(scope)
+
+        cell_check: list[Value] = []
+
+        def cell(idx: tuple[Var, ...]) -> Value:
+            v = element(idx)
+            cell_check.append(v)
+            return v
+
+        i = Var("k", Scalar("i64"), extent=n, nonneg=True)
+        head = Head(i, n, lambda scope: None)
+        return self.emit_gen(head, env, lambda scope: [("build", cell((i,)))], span, True)[0]
+
+    def _try_bounds(self, body: Callable[[Env], Value], gens: sx.Gens, env: Env, span: Span,
+                    bounds: dict[int, Poly]) -> Sequence[Atom]:
+        """Elaborates filter and body once to find the bounds of bare generators; the code is dropped."""
+        def go(k: int, scope: Env) -> None:
+            if k == len(gens.gens):
+                if gens.cond is not None:
+                    self.elaborate(gens.cond, scope)
+                self.guard += 1
+                try:
+                    body(scope)
+                finally:
+                    self.guard -= 1
+                return
+            head = self.open(gens.gens[k], scope)
+
+            def fill() -> Sequence[Atom]:
+                inner = Env(scope)
+                head.bind(inner)
+                go(k + 1, inner)
+                return ()
+
+            block = self.region(fill)
+            extent = self.close(head, block, span)
+            if head.bare is not None:
+                bounds[k] = poly_of(extent)
+
+        go(0, env)
+        return ()
+
+    def _places(self, gens: sx.Gens, opened: Callable[[int, Env], Head], holds: Callable[[Env], Atom], env: Env,
+                inits: Sequence[Atom], found: list[Atom], span: Span) -> Sequence[Atom]:
+        """Sequential loops that note the index of each generator where the filter holds."""
+        def go(k: int, scope: Env, states: Sequence[Atom], indices: list[Atom]) -> Sequence[Atom]:
+            if k == len(gens.gens):
+                c = holds(scope)
+                at = states[0]
+
+                def then() -> Sequence[Atom]:
+                    nexts = [self.b.emit(Update(a, (at,), i, True), [a.type])[0]
+                             for a, i in zip(states[1:], indices, strict=True)]
+                    return [self.b.prim("add", at, integer(1)), *nexts]
+
+                return self.b.cond(c, then, lambda: states)
+            head = opened(k, scope)
+            vars = [Var("s", array_type(a.type.kind, a.type.shape)) for a in states]
+
+            def fill() -> Sequence[Atom]:
+                inner = Env(scope)
+                head.bind(inner)
+                return go(k + 1, inner, vars, [*indices, head.index])
+
+            block = self.region(fill)
+            extent = self.close(head, block, span)
+            return self.b.emit_loop(Loop(head.index, extent, tuple(vars), tuple(states), None, block, ()))
+
+        return go(0, env, inits, [])
+
+
+def sign(c: int) -> str:
+    return f"+ {c}" if c > 0 else f"- {-c}"
+
+
+def depends(gens: sx.Gens) -> bool:
+    """May a later generator be empty for some values of an earlier one?"""
+    names = {g.name for g in gens.gens if not isinstance(g, sx.GenIn)}
+    return any(isinstance(g, sx.GenBelow | sx.GenRange) and mentions(g, names) for g in gens.gens[1:])
+
+
+def mentions(node: object, names: set[str]) -> bool:
+    """Does a piece of syntax contain one of these names?"""
+    if isinstance(node, sx.Name):
+        return node.id in names
+    if isinstance(node, tuple):
+        return any(mentions(x, names) for x in node)
+    fields = getattr(node, "__dataclass_fields__", None)
+    return fields is not None and any(mentions(getattr(node, f), names) for f in fields if f not in ("span", "name"))

@@ -1,0 +1,281 @@
+"""Indexing, slices, projections, and functional update (`with`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..compiler.build import array_type
+from ..compiler.errors import BoundsError, Span
+from ..compiler.ir import Atom, Var, integer
+from ..compiler.sizes import in_range, nonneg, of_factor, poly_of
+from . import syntax as sx
+from . import values as vs
+from .elab_loops import Loops
+from .elab_values import settled, wider
+from .values import ArrayV, Env, Leaf, RecordV, TupleV, Value, leaves, map_leaves
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Range:
+    """A slice: `count` elements from `lo`; `whole` for `:`."""
+
+    lo: Atom
+    count: Atom
+    whole: bool
+
+
+class Indexing(Loops):
+    # ------------------------------------------------ reading
+
+    def index_expr(self, e: sx.IndexE, env: Env) -> Value:
+        base = self.elaborate(e.base, env)
+        with self.at(e.span):
+            if isinstance(base, TupleV):
+                return base.items[self.tuple_index(base, e.index, e.span)]
+            axes = vs.axes_of(base)
+            if not isinstance(base, Leaf | ArrayV) or len(e.index) > len(axes):
+                if isinstance(base, vs.FnV):
+                    self.type_error("DV0311", "a function is called with (…), not indexed", e.span)
+                self.type_error("DV0311", f"{len(e.index)} {'index' if len(e.index) == 1 else 'indices'} for "
+                                f"{vs.show_type(base)}", e.span)
+            items, safe = self.indices(e.index, axes, env)
+            return self.read(base, items, safe)
+
+    def read(self, base: Value, items: Sequence[Atom | Range], safe: bool) -> Value:
+        while items and isinstance(items[-1], Range) and items[-1].whole:
+            items = items[:-1]
+        ranges = [r for r in items if isinstance(r, Range)]
+        if not ranges:
+            return self.index_value(base, [i for i in items if not isinstance(i, Range)], safe)
+
+        def cell(idx: Sequence[Atom]) -> Value:
+            it = iter(idx)
+            at = [shifted(self, i, next(it)) if isinstance(i, Range) else i for i in items]
+            return self.index_value(base, at, safe)
+
+        return self.build([r.count for r in ranges], cell)
+
+    def tuple_index(self, v: TupleV, index: Sequence[sx.Index], span: Span) -> int:
+        e = strip(index[0]) if len(index) == 1 and not isinstance(index[0], sx.Slice) else None
+        if not isinstance(e, sx.Num) or not isinstance(e.value, int):
+            self.type_error("DV0306", "a tuple is projected by a literal index", span)
+        if e.value >= len(v.items):
+            self.type_error("DV0306", f"this tuple has the items 0 to {len(v.items) - 1}", span)
+        return e.value
+
+    def indices(self, index: Sequence[sx.Index], axes: Sequence[Atom], env: Env) -> tuple[list[Atom | Range], bool]:
+        """The indices as atoms and ranges; whether all atoms are known to be inside."""
+        items: list[Atom | Range] = []
+        safe = True
+        for k, e in enumerate(index):
+            if isinstance(e, sx.Slice):
+                items.append(self.range_of(e, axes[k], env))
+                continue
+            literal = from_end(e)
+            if literal is not None:
+                i: Atom = self.fold("sub", axes[k], integer(literal))
+            else:
+                v = self.elaborate(e, env)
+                i = self.scalar(v, "i64", "an index", e.span)
+                safe = self.note_index(e, v, i, axes[k], env) and safe
+                items.append(i)
+                continue
+            if not in_range(i, axes[k]):
+                safe = False
+                self.static_bounds(i, axes[k], e.span)
+            items.append(i)
+        return items, safe
+
+    def static_bounds(self, i: Atom, size: Atom, span: Span) -> None:
+        """A constant index outside a constant size, where no guard stands before it."""
+        p, n = poly_of(i), self.norm(poly_of(size))
+        over = (p - n).constant
+        c = p.constant
+        if not self.guard and ((over is not None and over >= 0) or (c is not None and c < 0)):
+            raise BoundsError("DV0315", f"the index {p!r} is outside: the axis has size {n!r}", span)
+
+    def note_index(self, e: sx.Expr, v: Value, i: Atom, size: Atom, env: Env) -> bool:
+        """Records where the index of a generator stands; is the index known to be inside?"""
+        if isinstance(i, Var) and i in self.bare:
+            name = strip(e)
+            known = self.bare[i]
+            if isinstance(name, sx.Name) and env.get(name.id) is known.value:
+                known.uses.append((size, e.span))
+                return True
+            return False
+        p = poly_of(i)
+        if in_range(i, size):
+            return True
+        if self.guard:
+            return False
+        for g in p.vars():
+            offset = (p - of_factor(g)).constant
+            if offset is None:
+                continue
+            if g in self.bare:
+                self.bare[g].offsets.append((p, size, e.span))
+            elif g in self.below and g.extent is not None:
+                self.check_offsets(g, [(p, size, e.span)], poly_of(g.extent))
+        self.static_bounds(i, size, e.span)
+        return False
+
+    def range_of(self, e: sx.Slice, size: Atom, env: Env) -> Range:
+        """A slice, checked: 0 <= lo <= hi <= size."""
+        if e.lo is None and e.hi is None:
+            return Range(integer(0), size, True)
+        lo, hi = (self.bound(x, size, env) for x in (e.lo, e.hi))
+        a, b = lo if lo is not None else integer(0), hi if hi is not None else size
+        p, q, n = self.norm(poly_of(a)), self.norm(poly_of(b)), self.norm(poly_of(size))
+        count = self.fold("sub", b, a)
+        proven = nonneg(p) and nonneg(q - p) and nonneg(n - q)
+        if not proven:
+            worst = [d for d in (p.constant, (q - p).constant, (n - q).constant) if d is not None and d < 0]
+            if worst and not self.guard:
+                raise BoundsError("DV0315", f"the slice {p!r} : {q!r} is outside: the axis has size {n!r}", e.span)
+            ok: Atom | None = None
+            for d, x, y in ((p, integer(0), a), (q - p, a, b), (n - q, b, size)):
+                if not nonneg(d):
+                    c = self.b.prim("le", x, y)
+                    ok = c if ok is None else self.b.prim("and", ok, c)
+            assert ok is not None
+            self.b.assert_(ok, "DV0501", "the slice {0}:{1} leaves the axis of size {2}", a, b, size)
+        return Range(a, count, False)
+
+    def bound(self, e: sx.Expr | None, size: Atom, env: Env) -> Atom | None:
+        if e is None:
+            return None
+        literal = from_end(e)
+        if literal is not None:
+            return self.fold("sub", size, integer(literal))
+        return self.scalar(self.elaborate(e, env), "i64", "the bound of a slice", e.span)
+
+    # ------------------------------------------------ with
+
+    def with_expr(self, e: sx.With, env: Env) -> Value:
+        v = self.elaborate(e.base, env)
+        news = [self.elaborate(value, env) for _, value in e.updates]
+        with self.at(e.span):
+            for (path, value), new in zip(e.updates, news, strict=True):
+                v = self.updated(v, path, new, value.span, env)
+        return v
+
+    def updated(self, v: Value, path: Sequence[sx.PathStep], new: Value, span: Span, env: Env) -> Value:
+        if not path:
+            return self.replaced(v, new, span)
+        step, rest = path[0], path[1:]
+        if step.field is not None:
+            old = self.field_of(v, step.field, step.span)
+            assert isinstance(v, RecordV)
+            at = v.names.index(step.field)
+            one = self.updated(old, rest, new, span, env)
+            return replace(v, items=(*v.items[:at], one, *v.items[at + 1:]))
+        assert step.index is not None
+        if isinstance(v, TupleV):
+            at = self.tuple_index(v, step.index, step.span)
+            one = self.updated(v.items[at], rest, new, span, env)
+            return TupleV((*v.items[:at], one, *v.items[at + 1:]))
+        axes = vs.axes_of(v)
+        if not axes or len(step.index) > len(axes):
+            self.type_error("DV0311", f"{len(step.index)} {'index' if len(step.index) == 1 else 'indices'} for "
+                            f"{vs.show_type(v)}", step.span)
+        items, safe = self.indices(step.index, axes, env)
+        if rest:
+            if any(isinstance(i, Range) for i in items):
+                self.not_yet("a path that goes on after a slice", step.span)
+            at_ = [i for i in items if not isinstance(i, Range)]
+            new = self.updated(self.index_value(v, at_, safe), rest, new, span, env)
+        return self.written(v, items, new, safe, span)
+
+    def replaced(self, old: Value, new: Value, span: Span) -> Value:
+        """The new value of a field: of the old one's type."""
+        self.same_structure(old, new, span, "the old and the new value")
+        rights = iter(list(leaves(new)))
+
+        def one(x: Leaf) -> Leaf:
+            y = next(rights)
+            for s, t in zip(x.shape, y.shape, strict=True):
+                self.equate(poly_of(s), poly_of(t), span, "the new value must have the old one's size",
+                            names=("the old one", "the new one"))
+            kind = self.kind_into(x, y, span)
+            return self.to_kind(y, kind)
+
+        return map_leaves(old, one)
+
+    def kind_into(self, x: Leaf, y: Leaf, span: Span) -> str:
+        kind = wider(x.flex_kind, y.flex_kind)
+        if kind is None or (not x.flex and kind != x.flex_kind):
+            self.type_error("DV0301", f"the new value must be {settled(x.flex_kind)}, this is {settled(y.flex_kind)}",
+                            span)
+        return kind
+
+    def written(self, v: Value, items: Sequence[Atom | Range], new: Value, safe: bool, span: Span) -> Value:
+        """The array with the value written at these indices."""
+        if isinstance(v, Leaf):
+            if not isinstance(new, Leaf):
+                self.type_error("DV0301", f"an element of {vs.show_type(v)} is written, not {vs.show_type(new)}", span)
+            return self.write_leaf(v, items, new, safe, span)
+        assert isinstance(v, ArrayV)
+        ranges = sum(1 for i in items if isinstance(i, Range))
+        cell = new.body if isinstance(new, ArrayV) else new
+        if ranges and not isinstance(new, ArrayV):
+            self.type_error("DV0301", f"a slice of {vs.show_type(v)} is written, not {vs.show_type(new)}", span)
+        self.same_structure(v.body if len(items) - ranges <= len(v.axes) else v, rank_up(self, cell, len(items) - ranges),
+                            span, "the old and the new element")
+        rights = iter(list(leaves(cell)))
+        return map_leaves(v, lambda x: self.write_leaf(x, items, next(rights), safe, span))
+
+    def write_leaf(self, x: Leaf, items: Sequence[Atom | Range], y: Leaf, safe: bool, span: Span) -> Leaf:
+        kind = self.kind_into(x, y, span)
+        a, v = self.to_kind(x, kind), self.to_kind(y, kind)
+        items = list(items)
+        while items and isinstance(items[-1], Range) and items[-1].whole and len(items) > 1 and v.rank:
+            items.pop()
+        ranges = [r for r in items if isinstance(r, Range)]
+        rest = a.shape[len(items):]
+        target = [*(r.count for r in ranges), *rest]
+        broadcast = not v.rank and bool(ranges)
+        if not broadcast:
+            if v.rank != len(target):
+                self.type_error("DV0311", f"a value with {len(target)} axes is written here, this is {vs.show_type(y)}",
+                                span)
+            for s, t in zip(target, v.shape, strict=True):
+                self.equate(poly_of(s), poly_of(t), span, "the written value must have the size of its place",
+                            names=("the place", "the value"))
+
+        def go(k: int, array: Atom, idx: list[Atom], at: list[Atom]) -> Atom:
+            if k == len(items):
+                value = self.b.fill(rest, v.atom) if broadcast else self.b.index(v.atom, *at, safe=True)
+                return self.b.update(array, idx, value, safe=safe)
+            item = items[k]
+            if not isinstance(item, Range):
+                return go(k + 1, array, [*idx, item], at)
+            out = self.b.loop(item.count, lambda i, s: (
+                [go(k + 1, s[0], [*idx, shifted(self, item, i)], [*at, i])], []), inits=[array], states=["a"])
+            return out[0]
+
+        return Leaf(go(0, a.atom, [], []), kind.endswith("?") and not ranges)
+
+
+def shifted(elab: Indexing, r: Range, k: Atom) -> Atom:
+    return k if r.lo == integer(0) else elab.b.prim("add", r.lo, k)
+
+
+def rank_up(elab: Indexing, v: Value, n: int) -> Value:
+    """A structure whose leaves have n axes more, for comparing structures only."""
+    return map_leaves(v, lambda x: Leaf(Var("t", array_type(x.kind, (*(integer(0),) * n, *x.shape))), x.flex))
+
+
+def strip(e: sx.Expr) -> sx.Expr:
+    while isinstance(e, sx.Paren):
+        e = e.inner
+    return e
+
+
+def from_end(e: sx.Expr) -> int | None:
+    """The k of a literal index `-k`."""
+    if isinstance(e, sx.Unary) and e.op == "-" and isinstance(e.operand, sx.Num) and isinstance(e.operand.value, int):
+        return e.operand.value
+    return None
+
+

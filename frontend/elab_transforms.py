@@ -1,0 +1,317 @@
+"""Differentiation: transforms become `Jvp` and `Vjp` of lambda-lifted functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..compiler.build import array_type, close_over
+from ..compiler.errors import Span, TypeError
+from ..compiler.ir import FLOATS, Atom, Const, Function, Scalar, Var
+from ..compiler.sizes import poly_of
+from . import values as vs
+from .elab_calls import Closure, Compiled
+from .elab_index import Indexing
+from .elab_types import Match
+from .elab_values import INTS
+from .types import ScalarT
+from .values import FnV, Leaf, RecordV, SumV, TupleV, Value, leaves, map_leaves, rebuild
+
+@dataclass(eq=False)
+class Lifted:
+    """A function value at a point as a core function: captured atoms, then the leaves of the arguments."""
+
+    function: Function
+    captured: tuple[Atom, ...]
+    args: tuple[Value, ...]
+    result: Value
+    hidden: int
+    value: Value | None = None
+
+    @property
+    def atoms(self) -> list[Atom]:
+        return [*self.captured, *(x.atom for v in self.args for x in leaves(v))]
+
+    def positions(self, arg: int) -> list[int]:
+        """Positions in the core function of the float leaves of an argument."""
+        found: list[int] = []
+        at = len(self.captured)
+        for k, v in enumerate(self.args):
+            for x in leaves(v):
+                if k == arg and x.kind in FLOATS:
+                    found.append(at)
+                at += 1
+        return found
+
+
+class Transforms(Indexing):
+    # ------------------------------------------------ lifting a function at a point
+
+    def prepare(self, fn: FnV, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> list[Value]:
+        """All arguments of a function, at the kinds of its parameters; literals get a width."""
+        values = list(args)
+        if isinstance(fn, Closure):
+            bound = self.bind_args(fn, args, named, span)
+            scalars = all(isinstance(t, ScalarT) for t in fn.typed.types)
+            values = bound if scalars and any(map(vs.axes_of, bound)) else self.match_args(fn, bound, span)[1]
+        elif named:
+            names = fn.params() or ()
+            for name in names[len(values):]:
+                if name not in named:
+                    self.type_error("DV0303", f"{fn.name} also needs {name}", span)
+                values.append(named[name])
+            if len(values) < len(args) + len(named):
+                odd = next((n for n in named if n not in names), next(iter(named)))
+                self.unknown_name(odd, span, names, f"{fn.name} has no parameter")
+        else:
+            declared = fn.declared() or ()
+            if len(declared) == len(values):
+                m = Match()
+                for k, (t, v) in enumerate(zip(declared, values, strict=True)):
+                    if t is not None and not (isinstance(t, ScalarT) and vs.axes_of(v)):
+                        self.match_type(t, vs.type_of(v), m, f"argument {k + 1} of {fn.name}", span)
+                        values[k] = self.fit(v, self.bind(t, m))
+        return values
+
+    def float_args(self, values: Sequence[Value], wrt: Sequence[int], span: Span) -> list[Value]:
+        """Integer literals that are differentiated become floats; the rest gets its width."""
+        done: list[Value] = []
+        for k, v in enumerate(values):
+            if k in wrt and not isinstance(v, FnV):
+                v = map_leaves(v, lambda x: self.to_kind(x, "f64") if x.flex and x.flex_kind in INTS else x)
+            done.append(v if isinstance(v, FnV | vs.StrV) else self.settle(v))
+        return done
+
+    def lift_fn(self, fn: FnV, args: Sequence[Value], span: Span) -> Lifted:
+        """The application of `fn` to parameters like `args`, as a core function."""
+        params: list[Value] = []
+        names = fn.params() or ()
+        for k, v in enumerate(args):
+            if isinstance(v, FnV | vs.StrV):
+                params.append(v)
+                continue
+            name = names[k] if k < len(names) and names[k] != "_" else "x"
+            vars = [Var(name, x.atom.type) for x in leaves(v)]
+            params.append(rebuild(v, vars))
+        found: list[Value] = []
+
+        def fill() -> Sequence[Atom]:
+            result = self.apply(fn, params, span)
+            if vs.has_function(result):
+                self.type_error("DV0404", f"{fn.name} gives a function; only f' differentiates such a function", span)
+            found.append(self.settle(result))
+            return ()
+
+        block = self.region(fill)
+        result = found[0]
+        inner = self.defined_in(block)
+        hidden: dict[Atom, None] = {}
+        for x in leaves(result):
+            for s in x.shape:
+                if self.escapes(s, inner):
+                    hidden[s] = None
+        block = self.reopen(block, lambda: [*hidden, *(x.atom for x in leaves(result))])
+        core = [x.atom for v in params for x in leaves(v)]
+        name = self.fresh_function_name(fn.name if fn.name.isidentifier() else "lifted")
+        f, captured = close_over(name, [a for a in core if isinstance(a, Var)], block, span=span)
+        self.functions[name] = f
+        return Lifted(f, captured, tuple(args), result, len(hidden))
+
+    # ------------------------------------------------ core operations
+
+    def run_jvp(self, f: Lifted, tangents: Sequence[Value | None], span: Span) -> tuple[Value, Value]:
+        """(value, tangent); a tangent has the structure of its argument, integers ignored."""
+        given: list[Atom | None] = [None] * len(f.captured)
+        for v, t in zip(f.args, tangents, strict=True):
+            if isinstance(v, FnV | vs.StrV):
+                continue
+            mine = list(leaves(t)) if t is not None else []
+            for k, x in enumerate(leaves(v)):
+                given.append(mine[k].atom if t is not None and x.kind in FLOATS else None)
+        with self.at(span):
+            vars = self.b.jvp(f.function, f.atoms, given)
+        values = self.results(f, vars)
+        n = f.hidden + sum(1 for _ in leaves(f.result))
+        return values, self.tangent_value(values, vars[n:])
+
+    def run_vjp(self, f: Lifted, cotangent: Value, wrt: Sequence[int], span: Span) -> tuple[Value, list[Value]]:
+        """(value, cotangents of the arguments `wrt`)."""
+        cots = [x.atom for x, r in zip(leaves(cotangent), leaves(f.result), strict=True) if r.kind in FLOATS]
+        positions = [f.positions(k) for k in wrt]
+        with self.at(span):
+            vars = self.b.vjp(f.function, f.atoms, cots, [p for ps in positions for p in ps])
+        values = self.results(f, vars)
+        rest = list(vars[f.hidden + sum(1 for _ in leaves(f.result)):])
+        found: list[Value] = []
+        for k, ps in zip(wrt, positions, strict=True):
+            found.append(self.tangent_value(f.args[k], rest[:len(ps)]))
+            rest = rest[len(ps):]
+        return values, found
+
+    def results(self, f: Lifted, vars: Sequence[Var]) -> Value:
+        for v in vars[:f.hidden]:
+            v.nonneg = True
+            self.unknown.add(v)
+        return rebuild(f.result, vars[f.hidden:f.hidden + sum(1 for _ in leaves(f.result))])
+
+    def tangent_value(self, like: Value, atoms: Sequence[Atom]) -> Value:
+        """A tangent: floats from `atoms`, zeros for the rest; the tag of a sum is the value's."""
+        it = iter(atoms)
+
+        def one(x: Leaf) -> Leaf:
+            return Leaf(next(it)) if x.kind in FLOATS else Leaf(self.b.zeros(x.atom.type))
+
+        def go(v: Value) -> Value:
+            match v:
+                case SumV(decl, tag, payloads):
+                    return SumV(decl, tag, tuple(tuple(map(go, p)) for p in payloads))
+                case TupleV(items):
+                    return TupleV(tuple(map(go, items)))
+                case RecordV(decl_, names, items):
+                    return RecordV(decl_, names, tuple(map(go, items)))
+            return map_leaves(v, one)
+
+        return go(like)
+
+    def direction(self, like: Value, given: Value, what: str, span: Span) -> Value:
+        """A tangent that a user gives: of the structure, kinds and sizes of the value."""
+        self.same_structure(like, given, span, what)
+        rights = iter(list(leaves(given)))
+
+        def one(x: Leaf) -> Leaf:
+            y = next(rights)
+            for s, t in zip(x.shape, y.shape, strict=True):
+                self.equate(poly_of(s), poly_of(t), span, f"{what} must have the same size",
+                            names=("the value", "the direction"))
+            if x.kind not in FLOATS:
+                return y
+            if y.kind == "bool" or (not y.flex and y.kind != x.kind and (y.rank or x.kind == "f32")):
+                self.type_error("DV0403", f"{what} must be {x.kind}, this is {vs.show_type(y)}", span)
+            return self.to_kind(y, x.kind)
+
+        return map_leaves(like, one)
+
+    def cotangent(self, f: Lifted, given: Value, span: Span) -> Value:
+        """A cotangent of the result: of its structure."""
+        return self.direction(f.value if f.value is not None else f.result, given, "the cotangent", span)
+
+    # ------------------------------------------------ what to differentiate
+
+    def wrt_positions(self, fn: FnV, wrt: Value | None, n: int, span: Span) -> tuple[list[int], bool]:
+        """Positions of the parameters, and whether the result is bare."""
+        if wrt is None:
+            return [0], True
+        names = fn.params()
+
+        def position(v: Value) -> int:
+            if isinstance(v, vs.StrV):
+                if names is None or v.text not in names:
+                    self.unknown_name(v.text, span, names or (), f"{fn.name} has no parameter")
+                return names.index(v.text)
+            if isinstance(v, Leaf) and isinstance(v.atom, Const) and v.kind == "i64":
+                k = int(v.atom.value)
+                if not 0 <= k < n:
+                    self.type_error("DV0403", f"{fn.name} has no parameter at position {k}", span)
+                return k
+            self.type_error("DV0403", "wrt takes names or positions of parameters", span)
+
+        if isinstance(wrt, TupleV):
+            return [position(v) for v in wrt.items], False
+        return [position(wrt)], True
+
+    def check_wrt(self, name: str, fn: FnV, args: Sequence[Value], wrt: Sequence[int], span: Span) -> None:
+        names = fn.params() or ()
+        for k in wrt:
+            if k >= len(args):
+                self.type_error("DV0303", f"{fn.name} takes more arguments than {len(args)}", span)
+            v = args[k]
+            if isinstance(v, FnV) or not self.carries_float(v):
+                who = names[k] if k < len(names) else f"argument {k + 1}"
+                raise TypeError("DV0402", f"{name}: {who} of {fn.name} carries no float, it is {vs.show_type(v)}",
+                                span, help="choose another parameter: wrt = …, or convert it: f64(…)")
+
+    def point(self, name: str, fn: FnV, v: Value, span: Span) -> list[Value]:
+        """The arguments that a point stands for: bare for one parameter, a tuple for several."""
+        names = fn.params()
+        n = len(names) if names is not None else (len(v.items) if isinstance(v, TupleV) else 1)
+        if n == 1:
+            return [v]
+        if not isinstance(v, TupleV) or len(v.items) != n:
+            self.type_error("DV0403", f"{name}: {fn.name} has {n} parameters, so the point is a tuple of {n}", span)
+        return list(v.items)
+
+    def floats_of(self, args: Sequence[Value]) -> list[int]:
+        return [k for k, v in enumerate(args) if not isinstance(v, FnV) and self.carries_float(v)]
+
+    def spread(self, what: str, given: Sequence[Value], n: int, span: Span) -> list[Value]:
+        """Directions, one for each float parameter: bare if one, a tuple or one by one if several."""
+        if n != 1 and len(given) == 1 and isinstance(given[0], TupleV):
+            given = given[0].items
+        if len(given) != n:
+            self.type_error("DV0403", f"{what} takes {n} direction{'s' * (n != 1)}, one for each parameter that carries "
+                            f"floats; these are {len(given)}", span)
+        return list(given)
+
+    # ------------------------------------------------ rules
+
+    def add_rule(self, c: Closure, f: Compiled) -> None:
+        """`derivative f(x, …) along dx = body` as a core function of its own."""
+        rule = c.code.rule
+        assert rule is not None
+        if len(rule.names) != len(c.code.params):
+            self.type_error("DV0405", f"{c.name} has {len(c.code.params)} parameters, the rule names {len(rule.names)}",
+                            rule.span)
+        name = self.fresh_function_name(f"{f.function.name}_derivative")
+        with self.own_function(), self.at(rule.span):
+            sizes: dict[Var, Atom] = {}
+            params: list[Value] = []
+            for v in f.params:
+                mine = []
+                for x in leaves(v):
+                    mine.append(self._copy_param(x, sizes))
+                params.append(rebuild(v, mine))
+            tangents: list[Value] = []
+            vars: list[Atom] = [x.atom for v in params for x in leaves(v)]
+            for v, own in zip(params, rule.names, strict=True):
+                if not self.carries_float(v):
+                    continue
+                dots = [Var(f"d{own}", x.atom.type) for x in leaves(v) if x.kind in FLOATS]
+                vars += dots
+                tangents.append(self.tangent_value(v, dots))
+            if not tangents:
+                self.type_error("DV0405", f"no parameter of {c.name} carries floats", rule.span)
+            scope = vs.Env(c.env)
+            for n, v in zip(rule.names, params, strict=True):
+                scope.names[n] = v
+            for n, size in c.typed.sig.sizes.items():
+                if size in sizes and n not in scope.names:
+                    scope.names[n] = Leaf(sizes[size])
+            self.bind_pattern(rule.along, tangents[0] if len(tangents) == 1 else TupleV(tuple(tangents)), scope)
+            result = self.elaborate(rule.body, scope)
+            self.same_structure(f.result, result, rule.body.span, f"{c.name} and its derivative")
+            atoms = [self.to_kind(y, x.kind).atom for x, y in zip(leaves(f.result), leaves(result), strict=True)
+                     if x.kind in FLOATS]
+            body = self.b.finish(atoms)
+            g = Function(name, tuple(v for v in vars if isinstance(v, Var)), body, None, rule.span)
+        self.functions[name] = g
+        f.function = replace(f.function, derivative=name)
+        self.functions[f.function.name] = f.function
+
+    def _copy_param(self, x: Leaf, sizes: dict[Var, Atom]) -> Var:
+        shape: list[Atom] = []
+        for s in x.shape:
+            if isinstance(s, Var):
+                if s not in sizes:
+                    sizes[s] = Var(s.name, Scalar("i64"), nonneg=True)
+                s = sizes[s]
+            shape.append(s)
+        atom = x.atom
+        assert isinstance(atom, Var)
+        if atom in sizes:
+            known = sizes[atom]
+            assert isinstance(known, Var)
+            return known
+        new = Var(atom.name, array_type(x.kind, shape))
+        if atom.type == Scalar("i64"):
+            sizes[atom] = new
+        return new

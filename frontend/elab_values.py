@@ -1,0 +1,305 @@
+"""Values that need code: indexing, building, widths of literals, joins of branches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ..compiler.build import array_type
+from ..compiler.errors import Span
+from ..compiler.ir import (
+    FLOATS,
+    Atom,
+    Block,
+    Const,
+    Delta,
+    Fill,
+    If,
+    Index,
+    Loop,
+    Plus,
+    Prim,
+    Scalar,
+    Update,
+    Var,
+    clone_op,
+)
+from ..compiler.sizes import in_range, poly_of, same_size
+from . import types as ty
+from . import values as vs
+from .elab_base import Base
+from .values import ArrayV, FnV, Leaf, RecordV, StrV, SumV, TupleV, Value, array_of, leaves, map_leaves, rebuild
+
+WIDTHS = ("int?", "i32", "i64", "float?", "f32", "f64")
+INTS = ("int?", "i32", "i64")
+
+
+def wider(a: str, b: str) -> str | None:
+    """The kind to which two kinds widen (`int?`, `float?` included)."""
+    if a == b:
+        return a
+    if a not in WIDTHS or b not in WIDTHS:
+        return None
+    return max(a, b, key=WIDTHS.index)
+
+
+def join_kind(a: str, b: str, rank: int) -> str | None:
+    """The kind of a join: scalars widen, elements of arrays are exact apart from literals."""
+    k = wider(a, b)
+    if k is None or rank == 0:
+        return k
+    return k if all(x in (k, "int?", "float?") for x in (a, b)) else None
+
+
+def settled(kind: str) -> str:
+    return {"int?": "i64", "float?": "f64"}.get(kind, kind)
+
+
+class Values(Base):
+    # ------------------------------------------------ reading and building
+
+    def size_of(self, v: Value, axis: int, span: Span) -> Atom:
+        axes = vs.axes_of(v)
+        if axis >= len(axes):
+            self.type_error("DV0311", f"an array with {axis + 1} axes or more is needed here, this is {vs.show_type(v)}",
+                            span)
+        return axes[axis]
+
+    def index_value(self, v: Value, index: Sequence[Atom], safe: bool = False) -> Value:
+        """The element (or trailing subarray) at these indices."""
+        if not index:
+            return v
+        if not safe:
+            safe = all(in_range(i, s) for i, s in zip(index, vs.axes_of(v), strict=False))
+        if isinstance(v, Leaf):
+            return replace(v, atom=self.b.index(v.atom, *index, safe=safe))
+        assert isinstance(v, ArrayV)
+        body = map_leaves(v.body, lambda x: replace(x, atom=self.b.index(x.atom, *index, safe=safe)))
+        return array_of(v.axes[len(index):], body)
+
+    def collected(self, cell: Value, axes: Sequence[Atom], atoms: Sequence[Atom]) -> Value:
+        """The array whose elements look like `cell`, over core arrays (one for each leaf)."""
+        it = iter(atoms)
+        body = map_leaves(cell, lambda x: replace(x, atom=next(it)))
+        return array_of(axes, vs._reread(body, len(axes)))
+
+    def build(self, extents: Sequence[Atom], f: Callable[[tuple[Var, ...]], Value], names: str = "ijklm") -> Value:
+        """The array of this shape with element `f(indices)` (a structure gives a structure of arrays)."""
+
+        def go(done: tuple[Var, ...]) -> Value:
+            k = len(done)
+            if k == len(extents):
+                return f(done)
+            cell: list[Value] = []
+
+            def body(i: Var, _: tuple[Var, ...]) -> tuple[Sequence[Atom], Sequence[tuple[str, Atom]]]:
+                cell.append(go((*done, i)))
+                return (), [("build", x.atom) for x in leaves(cell[0])]
+
+            outs = self.b.loop(extents[k], body, index=names[k % len(names)])
+            return self.collected(cell[0], (extents[k],), outs)
+
+        return go(())
+
+    def zero_like(self, v: Value) -> Value:
+        """Zeros of the same structure, kinds and sizes."""
+        return map_leaves(v, lambda x: replace(x, atom=self.b.zeros(x.atom.type)))
+
+    def zeros(self, kind: str, shape: Sequence[Atom]) -> Leaf:
+        return Leaf(self.b.zeros(array_type(kind, shape)))
+
+    # ------------------------------------------------ widths
+
+    def to_kind(self, x: Leaf, kind: str) -> Leaf:
+        """The leaf at another kind: a literal is made anew at that width, anything else converted."""
+        flex = kind.endswith("?")
+        kind = settled(kind)
+        if x.kind == kind:
+            return Leaf(x.atom, x.flex and flex)
+        if x.flex and kind != "bool":
+            return Leaf(self.retype(x.atom, kind), flex)
+        return Leaf(self.each([x.atom], lambda s: self.b.prim(kind, *s)), flex)
+
+    def each(self, atoms: Sequence[Atom], f: Callable[[Sequence[Atom]], Atom]) -> Atom:
+        """`f` on the elements of arrays of one shape; scalars stay as they are."""
+        shape = next((a.type.shape for a in atoms if a.type.shape), ())
+
+        def at(idx: tuple[Var, ...]) -> Atom:
+            return f([self.b.index(a, *idx, safe=True) if a.type.shape else a for a in atoms])
+
+        return self.b.builds(shape, at)
+
+    def retype(self, a: Atom, kind: str) -> Atom:
+        """A literal's code made anew for another kind, down to its constants and integers."""
+        if a.type.kind == kind:
+            return a
+        if isinstance(a, Const):
+            return Const(a.value, kind)
+        source, b = a.type.kind, self.b
+        op = a.stmt.op if a.stmt is not None else None
+
+        def again(x: Atom) -> Atom:
+            return self.retype(x, kind) if x.type.kind == source else x
+
+        match op:
+            case Prim(name, (x,)) if name == source and source in FLOATS and x.type.kind not in FLOATS:
+                return b.prim(kind, x)
+            case Prim(name, args) if source in FLOATS and kind in FLOATS:
+                return b.prim(name, *map(again, args))
+            case Index(array, index, safe):
+                return b.index(again(array), *index, safe=safe)
+            case Update(array, index, v, safe):
+                return b.update(again(array), index, again(v), safe=safe)
+            case Delta(shape, index, v, safe):
+                return b.delta(shape, index, again(v), safe=safe)
+            case Fill(shape, v):
+                return b.fill(shape, again(v))
+            case Plus(arrays):
+                return b.plus(*map(again, arrays))
+            case If() | Loop() if not isinstance(op, Loop) or op.parallel:
+                assert a.stmt is not None
+                return self._retype_region(op, a.stmt.vars.index(a), again)
+        if a in self.trial_vars:
+            assert isinstance(a, Var)
+            self.casts.add(a)
+        return self.each([a], lambda s: b.prim(kind, *s))
+
+    def _retype_region(self, op: If | Loop, k: int, again: Callable[[Atom], Atom]) -> Atom:
+        new = clone_op(op, {})
+
+        def last(block: Block) -> Block:
+            return self.reopen(block, lambda: [again(block.results[k])])
+
+        if isinstance(new, If):
+            hidden = [x for x in new.then.results[k].type.shape]
+            if hidden and not all(map(same_size, hidden, new.orelse.results[k].type.shape)):
+                raise AssertionError("a literal array of unknown size")
+            return self.b.emit_if(If(new.cond, last(new.then), last(new.orelse)))[0]
+        assert isinstance(new, Loop)
+        return self.b.emit_loop(replace(new, body=last(new.body), modes=(new.modes[k],)))[0]
+
+    def settle(self, v: Value) -> Value:
+        """Literals at their default width."""
+        return map_leaves(v, lambda x: Leaf(x.atom))
+
+    def is_flex(self, v: Value) -> bool:
+        return any(x.flex for x in leaves(v))
+
+    def scalar(self, v: Value, kind: str, what: str, span: Span) -> Atom:
+        """The atom of a scalar that is, or widens to, this kind."""
+        if not isinstance(v, Leaf) or v.rank or wider(v.flex_kind, kind) != kind:
+            self.type_error("DV0301", f"{what} must be {kind}, this is {vs.show_type(v)}{hint(v, kind)}", span)
+        return self.to_kind(v, kind).atom
+
+    def condition(self, v: Value, span: Span) -> Atom:
+        if isinstance(v, Leaf) and v.kind == "bool" and not v.rank:
+            return v.atom
+        help = "say all(…) or any(…), or choose elementwise in a comprehension" \
+            if isinstance(v, Leaf) and v.kind == "bool" else None
+        self.type_error("DV0302", f"a condition must be one bool, this is {vs.show_type(v)}", span, help=help)
+
+    # ------------------------------------------------ joins
+
+    def join_kinds(self, values: Sequence[Value], span: Span, what: str) -> list[str]:
+        """The kind of each leaf of the join: scalars widen, arrays are exact apart from literals."""
+        first = values[0]
+        for other in values[1:]:
+            self.same_structure(first, other, span, what)
+        kinds: list[str] = []
+        for row in zip(*map(leaves, values), strict=True):
+            kind: str | None = row[0].flex_kind
+            for x in row[1:]:
+                kind = None if kind is None else join_kind(kind, x.flex_kind, x.rank)
+            if kind is None:
+                self.type_error("DV0307", f"{what} must have one type, these are "
+                                + " and ".join(dict.fromkeys(map(vs.show_type, values))), span)
+            kinds.append(kind)
+        return kinds
+
+    def same_structure(self, a: Value, b: Value, span: Span, what: str) -> None:
+        def fits(x: Value, y: Value) -> bool:
+            match x, y:
+                case Leaf(), Leaf():
+                    return x.rank == y.rank
+                case TupleV(p), TupleV(q):
+                    return len(p) == len(q) and all(map(fits, p, q))
+                case RecordV(d, names, p), RecordV(e, others, q):
+                    return d is e and names == others and all(map(fits, p, q))
+                case SumV(d), SumV(e):
+                    return d is e
+                case ArrayV(axes, p), ArrayV(others, q):
+                    return len(axes) == len(others) and fits(p, q)
+                case StrV(s), StrV(t):
+                    return s == t
+            return False
+
+        if not fits(a, b):
+            self.type_error("DV0307", f"{what} must have one type, these are {vs.show_type(a)} and {vs.show_type(b)}",
+                            span)
+
+    def cond(
+        self, c: Atom, then: Callable[[], Value], orelse: Callable[[], Value], span: Span,
+        what: str = "both sides of an if",
+    ) -> Value:
+        """`if c then … else …` with joined branches; sizes that differ become unknown ones."""
+        found: list[Value] = []
+
+        def run(side: Callable[[], Value]) -> Callable[[], Sequence[Atom]]:
+            def fill() -> Sequence[Atom]:
+                found.append(side())
+                return ()
+            return fill
+
+        blocks = [self.guarded(run(then)), self.guarded(run(orelse))]
+        if any(isinstance(v, FnV) for v in found):
+            return self.either(c, then, orelse, found, span)
+        kinds = self.join_kinds(found, span, what)
+        values: list[Value] = []
+        for k, block in enumerate(blocks):
+            def widen(v: Value = found[k]) -> Sequence[Atom]:
+                it = iter(kinds)
+                values.append(map_leaves(v, lambda x: self.to_kind(x, next(it))))
+                return ()
+            blocks[k] = self.reopen(block, widen)
+        return self.finish_if(c, blocks, values)
+
+    def finish_if(self, c: Atom, blocks: Sequence[Block], values: Sequence[Value]) -> Value:
+        left, right = ([x.atom for x in leaves(v)] for v in values)
+        hidden: list[tuple[Atom, Atom]] = []
+        inner = self.defined_in(blocks[0]) | self.defined_in(blocks[1])
+        for x, y in zip(left, right, strict=True):
+            for s, t in zip(x.type.shape, y.type.shape, strict=True):
+                if (not same_size(s, t) or self.escapes(s, inner)) and (s, t) not in hidden:
+                    hidden.append((s, t))
+        results = [[*(h[k] for h in hidden), *atoms] for k, atoms in enumerate((left, right))]
+        ready = [Block(block.stmts, tuple(r)) for block, r in zip(blocks, results, strict=True)]
+        vars = self.b.emit_if(If(c, *ready))
+        for v in vars[:len(hidden)]:
+            v.nonneg = True
+            self.unknown.add(v)
+        for v, x, y in zip(vars[len(hidden):], left, right, strict=True):
+            if v.type == Scalar("i64") and poly_of(x) == poly_of(y) and not any(u in inner for u in poly_of(x).vars()):
+                v.poly = poly_of(x)
+        return rebuild(values[0], vars[len(hidden):])
+
+    def either(
+        self, c: Atom, then: Callable[[], Value], orelse: Callable[[], Value], found: Sequence[Value], span: Span
+    ) -> Value:
+        """A choice between functions: each application chooses."""
+        if not all(isinstance(v, FnV) for v in found):
+            self.type_error("DV0307", "one side of the if is a function and the other is not", span)
+        names = found[0].params() if isinstance(found[0], FnV) else None
+
+        def call(_: object, args: Sequence[Value], named: object, at: Span) -> Value:
+            assert isinstance(named, dict) or named is None or not named
+            return self.cond(c, lambda: self.apply(then(), args, at), lambda: self.apply(orelse(), args, at), at)
+
+        return vs.Native("a choice of functions", call, names)
+
+
+def hint(v: Value, kind: str) -> str:
+    """What to write to convert."""
+    if isinstance(v, Leaf) and v.rank == 0 and kind in ty.SCALARS and v.kind != kind:
+        return f"; {settled(v.flex_kind)} does not become {kind} unasked: write {kind}(…)" \
+            if kind != "bool" else ""
+    return ""

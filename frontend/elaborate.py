@@ -1,0 +1,267 @@
+"""The elaborator: one forward pass that types an expression and emits its core code.
+
+    value = elab.elaborate(expr, env)
+
+Each room of the engine is a class on top of the one before: elab_base (where code goes, size
+equations), elab_values, elab_ops, elab_types (matching), elab_match, elab_calls (functions),
+elab_gens, elab_loops, elab_index, elab_transforms.  Builtins get the whole of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..compiler.build import array_type
+from ..compiler.errors import Span
+from ..compiler.ir import Atom, Const, integer
+from ..compiler.sizes import poly_of
+from . import syntax as sx
+from . import values as vs
+from .elab_calls import Closure, Code
+from .elab_match import SumCtor
+from .elab_transforms import Transforms
+from .elab_types import Signature
+from .messages_text import parse_message
+from .transforms import LATER, Transform, prime, wrt_value
+from .values import Builtin, Env, FnV, GenArg, Leaf, StrV, TupleV, Value, leaves, map_leaves
+
+
+class Elaborator(Transforms):
+    """`prelude(name)` finds a function of the prelude, whatever the program shadows."""
+
+    def __init__(self, prelude: Callable[[str], Value | None] | None = None) -> None:
+        super().__init__()
+        self._prelude = prelude
+
+    def prelude(self, name: str) -> FnV:
+        found = self._prelude(name) if self._prelude is not None else None
+        assert isinstance(found, FnV), name
+        return found
+
+    # ------------------------------------------------ expressions
+
+    def elaborate(self, e: sx.Expr, env: Env) -> Value:
+        before = self.b.prov
+        with self.at(e.span):
+            v = self._expr(e, env)
+        self.b.prov = before
+        return v
+
+    def _expr(self, e: sx.Expr, env: Env) -> Value:
+        match e:
+            case sx.Name(span, name):
+                return self.lookup(name, span, env)
+            case sx.Num(_, value):
+                return vs.int_lit(value) if isinstance(value, int) else vs.float_lit(value)
+            case sx.Bool(_, value):
+                return vs.leaf(value, "bool")
+            case sx.Str(_, text):
+                return StrV(text)
+            case sx.Paren(_, inner):
+                return self.elaborate(inner, env)
+            case sx.Tuple(_, items):
+                return TupleV(tuple(self.elaborate(i, env) for i in items))
+            case sx.ArrayLit(span, items):
+                return self.array_of_values([self.elaborate(i, env) for i in items], span)
+            case sx.Comp(span, body, gens):
+                return self.comprehension(lambda s: self.elaborate(body, s), gens, env, span)
+            case sx.For():
+                return self.for_into(e, env)
+            case sx.Loop():
+                return self.loop(e, env)
+            case sx.If():
+                return self.if_(e, env, 0)
+            case sx.Match():
+                return self.match(e, env)
+            case sx.Fn(span, params, body):
+                return Closure(self, Code("fn", params, None, body, span), env)
+            case sx.With():
+                return self.with_expr(e, env)
+            case sx.Chain(span, first, rest):
+                v = self.elaborate(first, env)
+                for op, operand in rest:
+                    right = self.elaborate(operand, env)
+                    with self.at(first.span.to(operand.span)):
+                        v = self.binary(op, v, right, first.span.to(operand.span))
+                return v
+            case sx.Compare():
+                return self.chain_compare(e, env)
+            case sx.Logic(span, op, items):
+                return self.logic(op, items, env, span)
+            case sx.Unary(span, op, operand):
+                v = self.elaborate(operand, env)
+                return self.negate(v, span) if op == "-" else self.not_(v, span)
+            case sx.Power(span, base, exponent):
+                left = self.elaborate(base, env)
+                return self.binary("**", left, self.elaborate(exponent, env), span)
+            case sx.Call():
+                return self.call(e, env)
+            case sx.IndexE():
+                return self.index_expr(e, env)
+            case sx.Field(span, base, name):
+                return self.field(self.elaborate(base, env), name, span)
+            case sx.Prime(span, fn):
+                return prime(self, self.elaborate(fn, env), span)
+            case sx.Block():
+                return self.block(e, env)
+        raise AssertionError(e)
+
+    def lookup(self, name: str, span: Span, env: Env) -> Value:
+        v = env.get(name)
+        if v is not None:
+            return v
+        if name in LATER:
+            self.not_yet(name, span)
+        self.unknown_name(name, span, env.all_names())
+
+    def field(self, v: Value, name: str, span: Span) -> Value:
+        if isinstance(v, vs.Scope):
+            return v.member(self, name, span)
+        return self.field_of(v, name, span)
+
+    def not_(self, v: Value, span: Span) -> Value:
+        if isinstance(v, Leaf) and v.kind == "bool":
+            return self.lift([v], lambda s: self.b.prim("not", *s), span)
+        self.type_error("DV0308", f"not takes a bool, this is {vs.show_type(v)}", span)
+
+    def if_(self, e: sx.If, env: Env, k: int) -> Value:
+        if k == len(e.branches):
+            return self.elaborate(e.orelse, env)
+        test, body = e.branches[k]
+        c = self.condition(self.elaborate(test, env), test.span)
+        return self.cond(c, lambda: self.elaborate(body, env), lambda: self.if_(e, env, k + 1), e.span)
+
+    def array_of_values(self, items: Sequence[Value], span: Span) -> Value:
+        """`[a, b, …]`: elements of one type and of equal sizes."""
+        if not items:
+            return Leaf(self.b.fill((integer(0),), integer(0)), True)
+        if any(map(vs.has_function, items)) or any(isinstance(v, StrV) for v in items):
+            self.type_error("DV0317", "a function or a string may not be an array element", span)
+        kinds = self.join_kinds(items, span, "the elements of an array")
+        ready: list[Value] = []
+        for v in items:
+            it = iter(kinds)
+            ready.append(map_leaves(v, lambda x: self.to_kind(x, next(it))))  # noqa: B023
+        first = ready[0]
+        for v in ready[1:]:
+            for x, y in zip(leaves(first), leaves(v), strict=True):
+                for s, t in zip(x.shape, y.shape, strict=True):
+                    self.equate(poly_of(s), poly_of(t), span, "the elements of an array must have equal sizes",
+                                names=("the first", "another"))
+        n = integer(len(items))
+        columns = [[x.atom for x in leaves(v)] for v in ready]
+        atoms = [self._literal_column([c[k] for c in columns], n) for k in range(len(kinds))]
+        return self.collected(first, (n,), atoms)
+
+    def _literal_column(self, cells: Sequence[Atom], n: Const) -> Atom:
+        shape = (n, *cells[0].type.shape)
+        if not cells[0].type.shape:
+            a: Atom = self.b.fill(shape, cells[0])
+            start = 1
+        else:
+            a, start = self.b.zeros(array_type(cells[0].type.kind, shape)), 0
+        for k in range(start, len(cells)):
+            if cells[k] != cells[0] or start == 0:
+                a = self.b.update(a, (integer(k),), cells[k], safe=True)
+        return a
+
+    # ------------------------------------------------ calls
+
+    def call(self, e: sx.Call, env: Env) -> Value:
+        fn = self.elaborate(e.fn, env)
+        args: list[Value] = []
+        named: dict[str, Value] = {}
+        for a in e.args:
+            if a.name is None:
+                if named:
+                    self.type_error("DV0303", "an argument by position stands behind one by name", a.span)
+                args.append(self.elaborate(a.value, env))
+                continue
+            if a.name in named:
+                self.type_error("DV0303", f"{a.name} is given twice", a.span)
+            by_name = isinstance(fn, Transform) and a.name == "wrt"
+            named[a.name] = wrt_value(a.value) if by_name else self.elaborate(a.value, env)
+        with self.at(e.span):
+            if e.gen is not None:
+                body, gens = e.gen
+                gen = GenArg(body, gens, env, e.span)
+                if isinstance(fn, Builtin) and fn.gen is not None:
+                    return fn.gen(self, gen, args, named, e.span)
+                args.append(self.comprehension(lambda s: self.elaborate(body, s), gens, env, e.span))
+            return self.apply(fn, args, e.span, named)
+
+    # ------------------------------------------------ blocks
+
+    def block(self, e: sx.Block, env: Env) -> Value:
+        scope = Env(env)
+        for s in e.stmts:
+            scope = self.statement(s, scope)
+        return self.elaborate(e.value, scope)
+
+    def statement(self, s: sx.Let | sx.LetFn | sx.Assert, env: Env) -> Env:
+        """The scope after a statement."""
+        scope = Env(env)
+        match s:
+            case sx.Assert(span, cond, message):
+                with self.at(span):
+                    c = self.condition(self.elaborate(cond, env), cond.span)
+                    text, exprs = parse_message(message, span)
+                    atoms = [self._shown(x, env) for x in exprs]
+                    self.b.assert_(c, "DV0507", text, *atoms)
+                    self._learn_assert(cond, env)
+                return env
+            case sx.Let(span, pattern, annotation, value):
+                self.bind_pattern(pattern, self.let_value(value, annotation, env), scope)
+            case sx.LetFn(span, name, params, ret, body, as_pattern):
+                known = env.get(name)
+                if as_pattern is not None and (isinstance(known, SumCtor) or self.is_ctor(name, env)):
+                    self.bind_pattern(as_pattern, self.elaborate(body, env), scope)
+                else:
+                    scope.names[name] = Closure(self, Code(name, params, ret, body, span), env)
+        return scope
+
+    def let_value(self, value: sx.Expr, annotation: sx.Type | None, env: Env) -> Value:
+        v = self.elaborate(value, env)
+        if annotation is None:
+            return self._named_sizes(v)
+        with self.at(value.span):
+            t = self.resolve(annotation, Signature(env, open=False))
+            return self.annotated(v, t, "the value", value.span)
+
+    def _named_sizes(self, v: Value) -> Value:
+        return v
+
+    def is_ctor(self, name: str, env: Env) -> bool:
+        from .elab_match import RecordCtor
+
+        return isinstance(env.get(name), RecordCtor)
+
+    def _shown(self, e: sx.Expr, env: Env) -> Atom:
+        v = self.elaborate(e, env)
+        if isinstance(v, Leaf):
+            return v.atom
+        self.type_error("DV0308", f"a message shows numbers and arrays of numbers, this is {vs.show_type(v)}", e.span)
+
+    def _learn_assert(self, cond: sx.Expr, env: Env) -> None:
+        """`assert n == m, …` is a fact about sizes from here on."""
+        match cond:
+            case sx.Paren(_, inner):
+                self._learn_assert(inner, env)
+            case sx.Logic(_, "and", items):
+                for i in items:
+                    self._learn_assert(i, env)
+            case sx.Compare(_, sx.Name(_, _) | sx.Chain() as left, (("==", right),)):
+                block: list[Value] = []
+
+                def probe() -> Sequence[Atom]:
+                    block.extend([self.elaborate(left, env), self.elaborate(right, env)])
+                    return ()
+
+                region = self.region(probe)
+                a, b = block
+                if region.stmts or not isinstance(a, Leaf) or not isinstance(b, Leaf):
+                    return
+                if a.kind == b.kind == "i64" and not a.rank and not b.rank:
+                    self.learn(poly_of(a.atom), poly_of(b.atom))
+
+

@@ -1,0 +1,189 @@
+"""Names in a text: what patterns bind, and a walk that finds names which nothing defines."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..compiler.errors import Error, NameError, Span, bundle
+from . import syntax as sx
+from .elab_loops import PLAIN
+from .transforms import LATER
+from .values import Env
+
+
+def pattern_names(p: sx.Pattern) -> Iterator[str]:
+    match p:
+        case sx.PName(_, name):
+            yield name
+        case sx.PTuple(_, items):
+            for q in items:
+                yield from pattern_names(q)
+        case sx.PRecord(_, names):
+            yield from names
+        case sx.PCtor(_, _, args):
+            for _, q in args or ():
+                yield from pattern_names(q)
+        case sx.POr(_, options):
+            yield from pattern_names(options[0])
+
+
+def check_names(params: Sequence[sx.Param | sx.Pattern], body: sx.Expr, env: Env) -> None:
+    """Raises for every name in a function's text that nothing defines."""
+    walk = _Walk(env)
+    scope = walk.params(params, set())
+    walk.expr(body, scope)
+    if walk.errors:
+        raise bundle(walk.errors)
+
+
+class _Walk:
+    def __init__(self, env: Env) -> None:
+        self.env = env
+        self.errors: list[Error] = []
+
+    def params(self, params: Sequence[sx.Param | sx.Pattern], scope: set[str]) -> set[str]:
+        scope = set(scope)
+        for p in params:
+            if isinstance(p, sx.Param):
+                if p.default is not None:
+                    self.expr(p.default, scope)
+                scope.add(p.name)
+                if p.type is not None:
+                    scope |= set(size_names(p.type))
+            else:
+                scope |= set(pattern_names(p))
+        return scope
+
+    def name(self, name: str, span: Span, scope: set[str]) -> None:
+        if name in scope or name in LATER:
+            return
+        try:
+            if self.env.get(name) is not None:
+                return
+        except Error:
+            return
+        close = difflib.get_close_matches(name, sorted(scope | self.env.all_names()), 1)
+        self.errors.append(NameError("DV0201", f"nothing here is called {name}", span,
+                                     help=f"did you mean {close[0]}?" if close else None))
+
+    def gens(self, gens: sx.Gens, scope: set[str]) -> set[str]:
+        scope = set(scope)
+        for g in gens.gens:
+            match g:
+                case sx.GenBare(_, name):
+                    scope.add(name)
+                case sx.GenBelow(_, name, bound):
+                    self.expr(bound, scope)
+                    scope.add(name)
+                case sx.GenRange(_, name, lo, hi, step):
+                    for e in (lo, hi, *([step] if step is not None else [])):
+                        self.expr(e, scope)
+                    scope.add(name)
+                case sx.GenIn(_, pattern, value):
+                    self.expr(value, scope)
+                    scope |= set(pattern_names(pattern))
+        if gens.cond is not None:
+            self.expr(gens.cond, scope)
+        return scope
+
+    def expr(self, e: sx.Expr, scope: set[str]) -> None:
+        match e:
+            case sx.Name(span, name):
+                self.name(name, span, scope)
+            case sx.Comp(_, body, gens):
+                self.expr(body, self.gens(gens, scope))
+            case sx.For(_, gens, into, body):
+                self.modes(into, scope)
+                self.expr(body, self.gens(gens, scope))
+            case sx.Loop(_, pattern, _, init, gens_, cond, into, body):
+                self.expr(init, scope)
+                self.modes(into, scope)
+                inner = scope | set(pattern_names(pattern))
+                inner = self.gens(gens_, inner) if gens_ is not None else inner
+                if cond is not None:
+                    self.expr(cond, inner)
+                self.expr(body, inner)
+            case sx.Match(_, subject, arms):
+                self.expr(subject, scope)
+                for arm in arms:
+                    self.expr(arm.body, scope | set(pattern_names(arm.pattern)))
+            case sx.Fn(_, params, body):
+                self.expr(body, self.params(params, scope))
+            case sx.Call(_, fn, args, gen):
+                self.expr(fn, scope)
+                for a in args:
+                    if a.name != "wrt":
+                        self.expr(a.value, scope)
+                if gen is not None:
+                    self.expr(gen[0], self.gens(gen[1], scope))
+            case sx.Block(_, stmts, value):
+                for s in stmts:
+                    scope = self.statement(s, scope)
+                self.expr(value, scope)
+            case _:
+                self.children(e, scope)
+
+    def statement(self, s: sx.Let | sx.LetFn | sx.Assert, scope: set[str]) -> set[str]:
+        match s:
+            case sx.Let(_, pattern, _, value):
+                self.expr(value, scope)
+                return scope | set(pattern_names(pattern))
+            case sx.LetFn(_, name, params, _, body, as_pattern):
+                if as_pattern is not None and self.env.get(name) is not None:
+                    self.expr(body, scope)
+                    return scope | set(pattern_names(as_pattern))
+                self.expr(body, self.params(params, scope))
+                return scope | {name}
+            case sx.Assert(_, cond):
+                self.expr(cond, scope)
+        return scope
+
+    def modes(self, into: Iterable[sx.Expr] | None, scope: set[str]) -> None:
+        for m in into or ():
+            if not (isinstance(m, sx.Name) and m.id in PLAIN):
+                self.expr(m, scope)
+
+    def children(self, node: object, scope: set[str]) -> None:
+        """Expressions inside a node that binds nothing."""
+        for f in getattr(node, "__dataclass_fields__", ()):
+            if f != "span":
+                self.child(getattr(node, f), scope)
+
+    def child(self, x: object, scope: set[str]) -> None:
+        if isinstance(x, tuple):
+            for y in x:
+                self.child(y, scope)
+        elif isinstance(x, sx.Expr.__args__):  # type: ignore[attr-defined]
+            self.expr(x, scope)  # type: ignore[arg-type]
+        elif isinstance(x, sx.Slice | sx.PathStep):
+            self.children(x, scope)
+
+
+def size_names(t: sx.Type) -> Iterator[str]:
+    """Names in the sizes of a type."""
+    match t:
+        case sx.TApply(_, base, sizes):
+            yield from size_names(base)
+            for s in sizes:
+                yield from names_in(s)
+        case sx.TTuple(_, items):
+            for i in items:
+                yield from size_names(i)
+        case sx.TParen(_, inner):
+            yield from size_names(inner)
+        case sx.TFn(_, params, result):
+            for i in (*params, result):
+                yield from size_names(i)
+
+
+def names_in(node: object) -> Iterator[str]:
+    if isinstance(node, sx.Name):
+        yield node.id
+    elif isinstance(node, tuple):
+        for x in node:
+            yield from names_in(x)
+    else:
+        for f in getattr(node, "__dataclass_fields__", ()):
+            if f != "span":
+                yield from names_in(getattr(node, f))

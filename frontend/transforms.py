@@ -1,0 +1,444 @@
+"""The transforms: `f'`, grad, jvp, vjp, linearize, jacobian, hessian, … as functions of the language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..compiler.errors import Span, TypeError
+from ..compiler.ir import FLOATS, Atom, Const, Var
+from ..compiler.sizes import Poly, nonneg, number, poly_of
+from . import syntax as sx
+from . import values as vs
+from .elab_calls import Closure
+from .elab_transforms import Lifted
+from .values import FnV, Leaf, Native, RecordV, TupleV, Value, leaves, map_leaves, rebuild
+
+if TYPE_CHECKING:
+    from .elaborate import Elaborator
+
+
+class Transform(vs.Builtin):
+    """A builtin whose `wrt` is read as names or positions, never as values."""
+
+
+def wrt_value(e: sx.Expr) -> Value:
+    """`wrt = x`, `wrt = (x, y)`, `wrt = 0` as names and positions."""
+    match e:
+        case sx.Paren(_, inner):
+            return wrt_value(inner)
+        case sx.Name(_, name):
+            return vs.StrV(name)
+        case sx.Num(_, int(n)):
+            return vs.int_lit(n)
+        case sx.Tuple(_, items):
+            return TupleV(tuple(map(wrt_value, items)))
+        case sx.Str(_, text):
+            return vs.StrV(text)
+    raise TypeError("DV0403", "wrt takes names or positions of parameters", e.span)
+
+
+def function_arg(elab: Elaborator, name: str, args: Sequence[Value], span: Span, n: int | None = 1) -> FnV:
+    if not args or (n is not None and len(args) != n):
+        elab.type_error("DV0303", f"{name} takes {n or 'two or more'} argument{'s' * (n != 1)}", span)
+    if not isinstance(args[0], FnV):
+        elab.type_error("DV0401", f"{name} wants a function, this is {vs.show_type(args[0])}", span)
+    return args[0]
+
+
+def only(elab: Elaborator, name: str, named: Mapping[str, Value], allowed: Sequence[str], span: Span) -> None:
+    for n in named:
+        if n not in allowed:
+            elab.unknown_name(n, span, allowed, f"{name} has no argument")
+
+
+def grad_like(name: str, with_value: bool) -> Callable[..., Value]:
+    def call(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+        fn = function_arg(elab, name, args, span)
+        only(elab, name, named, ("wrt",), span)
+
+        def run(elab: Elaborator, args: Sequence[Value], named_: Mapping[str, Value], at: Span) -> Value:
+            values = elab.prepare(fn, args, named_, at)
+            wrt, bare = elab.wrt_positions(fn, named.get("wrt"), len(values), span)
+            values = elab.float_args(values, wrt, at)
+            elab.check_wrt(name, fn, values, wrt, at)
+            f = elab.lift_fn(fn, values, at)
+            if not isinstance(f.result, Leaf) or f.result.rank or f.result.kind not in FLOATS:
+                elab.type_error("DV0401", f"{name} wants a function with one float as its result; {fn.name} gives "
+                                f"{vs.show_type(f.result)}; use jacobian, vjp or sum it", span)
+            value, found = elab.run_vjp(f, vs.leaf(1.0, f.result.kind), wrt, at)
+            slope = found[0] if bare else TupleV(tuple(found))
+            return TupleV((value, slope)) if with_value else slope
+
+        return derived(elab, f"{name}({fn.name})", fn, run, named.get("wrt"))
+
+    return call
+
+
+def derived(elab: Elaborator, name: str, fn: FnV, run: vs.BuiltinApply, wrt: Value | None = None) -> Native:
+    """A function with the parameters of `fn`."""
+    declared = fn.declared()
+    key = (fn.key(), repr_wrt(wrt))
+    return Native(name, run, fn.params(), declared, identity=key, origin=fn)
+
+
+def repr_wrt(v: Value | None) -> object:
+    match v:
+        case vs.StrV(text):
+            return text
+        case TupleV(items):
+            return tuple(map(repr_wrt, items))
+        case Leaf(Const() as c):
+            return c.value
+    return None
+
+
+def prime(elab: Elaborator, fn: Value, span: Span) -> Value:
+    """`f'`: the derivative of a function of one scalar, of whatever it gives."""
+    if not isinstance(fn, FnV):
+        elab.type_error("DV0401", f"' takes a function, this is {vs.show_type(fn)}", span)
+    names = fn.params()
+    if names is not None and len(names) != 1:
+        elab.type_error("DV0401", f"{fn.name}' wants a function of one scalar, {fn.name} has {len(names)} parameters",
+                        span, help="grad(f, wrt = …) differentiates by one of several")
+
+    def run(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], at: Span) -> Value:
+        values = elab.float_args(elab.prepare(fn, args, named, at), [0], at)
+        x = values[0]
+        if not isinstance(x, Leaf) or x.rank or x.kind not in FLOATS:
+            if isinstance(x, FnV) or not isinstance(x, Leaf):
+                elab.type_error("DV0401", f"{fn.name}' takes one float, this is {vs.show_type(x)}", at)
+            elab.type_error("DV0402" if x.kind not in FLOATS else "DV0401",
+                            f"{fn.name}' takes one float, this is {vs.show_type(x)}", at,
+                            help=f"declare x: f64 and {fn.name} lifts" if x.kind in FLOATS else None)
+        seen: list[Value] = []
+
+        def probe() -> Sequence[Atom]:
+            assert isinstance(x, Leaf)
+            seen.append(elab.apply(fn, [Leaf(Var("x", x.atom.type))], at))
+            return ()
+
+        if gives_function(elab, fn, x, at, probe, seen):
+            return pointwise(fn, x)
+        f = elab.lift_fn(fn, [x], at)
+        return elab.run_jvp(f, [vs.leaf(1.0, x.kind)], at)[1]
+
+    return derived(elab, f"{fn.name}'", fn, run)
+
+
+def pointwise(fn: FnV, x: Leaf) -> Native:
+    """The derivative at x of a function that gives functions: y to the derivative of fn(x)(y)."""
+    def run(elab: Elaborator, ys: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+        def inner(elab: Elaborator, xs: Sequence[Value], _: Mapping[str, Value], at: Span) -> Value:
+            return elab.apply(elab.apply(fn, xs, at), ys, at)
+
+        slope = prime(elab, Native(fn.name, inner, ("x",)), span)
+        return elab.apply(slope, [x], span)
+
+    return Native(f"{fn.name}'", run)
+
+
+def gives_function(elab: Elaborator, fn: FnV, x: Leaf, at: Span, probe: Callable[[], Sequence[Atom]],
+                   seen: list[Value]) -> bool:
+    """Does the application give a function?  Only a closure whose text may do so is tried."""
+    if not isinstance(fn, Closure) or not may_give_function(fn.code.body):
+        return False
+    elab.region(probe)
+    return isinstance(seen[0], FnV)
+
+
+def may_give_function(e: sx.Expr) -> bool:
+    match e:
+        case sx.Fn() | sx.Name() | sx.Call() | sx.Prime():
+            return True
+        case sx.Block(_, _, value):
+            return may_give_function(value)
+        case sx.Paren(_, inner):
+            return may_give_function(inner)
+        case sx.If(_, branches, _):
+            return may_give_function(branches[0][1])
+        case sx.Match(_, _, arms):
+            return may_give_function(arms[0].body)
+    return False
+
+
+def jvp(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+    fn = function_arg(elab, "jvp", args, span, 3)
+    only(elab, "jvp", named, (), span)
+    values = elab.prepare(fn, elab.point("jvp", fn, args[1], span), {}, span)
+    active = [k for k, v in enumerate(values) if not isinstance(v, FnV)]
+    values = elab.float_args(values, active if len(active) == 1 else [], span)
+    active = elab.floats_of(values)
+    if not active:
+        elab.type_error("DV0402", f"jvp: no parameter of {fn.name} carries floats", span)
+    given = elab.spread("jvp", [args[2]], len(active), span)
+    tangents: list[Value | None] = [None] * len(values)
+    for k, d in zip(active, given, strict=True):
+        tangents[k] = elab.direction(values[k], d, "the direction", span)
+    return TupleV(elab.run_jvp(elab.lift_fn(fn, values, span), tangents, span))
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """What a linear function value is of: `f` at a point, forward or transposed."""
+
+    f: Lifted
+    active: tuple[int, ...]
+    forward: bool
+
+
+def point_of(elab: Elaborator, name: str, args: Sequence[Value], span: Span) -> tuple[FnV, Lifted, list[int]]:
+    fn = function_arg(elab, name, args, span, None)
+    values = elab.prepare(fn, args[1:], {}, span)
+    active = [k for k, v in enumerate(values) if not isinstance(v, FnV)]
+    values = elab.float_args(values, active if len(active) == 1 else [], span)
+    active = elab.floats_of(values)
+    if not active:
+        elab.type_error("DV0402", f"{name}: no parameter of {fn.name} carries floats", span)
+    return fn, elab.lift_fn(fn, values, span), active
+
+
+def value_at(elab: Elaborator, f: Lifted, span: Span) -> Value:
+    with elab.at(span):
+        f.value = elab.results(f, elab.b.call(f.function, f.atoms))
+    return f.value
+
+
+def forward(f: Lifted, active: Sequence[int]) -> Native:
+    def run(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+        given = elab.spread("the linear function", args, len(active), span)
+        tangents: list[Value | None] = [None] * len(f.args)
+        for k, d in zip(active, given, strict=True):
+            tangents[k] = elab.direction(f.args[k], d, "the direction", span)
+        return elab.run_jvp(f, tangents, span)[1]
+
+    names = tuple(f"dx{k}" if len(active) > 1 else "dx" for k, _ in enumerate(active))
+    return Native("the linear function", run, names, extra=Linear(f, tuple(active), True))
+
+
+def pullback(f: Lifted, active: Sequence[int]) -> Native:
+    def run(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+        if len(args) != 1:
+            elab.type_error("DV0403", f"a pullback takes one cotangent, these are {len(args)}", span)
+        found = elab.run_vjp(f, elab.cotangent(f, args[0], span), active, span)[1]
+        return found[0] if len(found) == 1 else TupleV(tuple(found))
+
+    return Native("the pullback", run, ("ybar",), extra=Linear(f, tuple(active), False))
+
+
+def vjp(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+    only(elab, "vjp", named, (), span)
+    _, f, active = point_of(elab, "vjp", args, span)
+    return TupleV((value_at(elab, f, span), pullback(f, active)))
+
+
+def linearize(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+    only(elab, "linearize", named, (), span)
+    _, f, active = point_of(elab, "linearize", args, span)
+    return TupleV((value_at(elab, f, span), forward(f, active)))
+
+
+def transpose_linear(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+    fn = function_arg(elab, "transpose_linear", args, span, None)
+    if isinstance(fn, Native) and isinstance(fn.extra, Linear):
+        lin = fn.extra
+        return pullback(lin.f, lin.active) if lin.forward else forward(lin.f, lin.active)
+    _, f, active = point_of(elab, "transpose_linear", args, span)
+    return pullback(f, active)
+
+
+def jacobian(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+    fn = function_arg(elab, "jacobian", args, span)
+    only(elab, "jacobian", named, ("wrt",), span)
+
+    def run(elab: Elaborator, args: Sequence[Value], named_: Mapping[str, Value], at: Span) -> Value:
+        values = elab.prepare(fn, args, named_, at)
+        wrt, bare = elab.wrt_positions(fn, named.get("wrt"), len(values), span)
+        values = elab.float_args(values, wrt, at)
+        elab.check_wrt("jacobian", fn, values, wrt, at)
+        f = elab.lift_fn(fn, values, at)
+        found = [jacobian_of(elab, f, k, at) for k in wrt]
+        return found[0] if bare else TupleV(tuple(found))
+
+    return derived(elab, f"jacobian({fn.name})", fn, run, named.get("wrt"))
+
+
+def jacobian_of(elab: Elaborator, f: Lifted, k: int, span: Span) -> Value:
+    """The result's structure, each leaf with the structure and shape of the argument behind its own."""
+    floats = [x for x in leaves(f.result) if x.kind in FLOATS]
+    if not floats:
+        elab.type_error("DV0401", f"jacobian: the function gives no floats but {vs.show_type(f.result)}", span)
+    if f.hidden:
+        elab.not_yet("the jacobian of a function whose result has a size that depends on data", span)
+    reverse = prefers_reverse(f, k)
+    blocks = reverse_blocks(elab, f, k, span) if reverse else forward_blocks(elab, f, k, span)
+
+    def outer(v: Value, at: list[int]) -> Value:
+        match v:
+            case Leaf():
+                row = at[0]
+                at[0] += 1
+                return inner(f.args[k], blocks[row], [0]) if v.kind in FLOATS else v
+            case TupleV(items):
+                return TupleV(tuple(outer(i, at) for i in items))
+            case RecordV(_, names, items):
+                return RecordV(None, names, tuple(outer(i, at) for i in items))
+        elab.not_yet(f"the jacobian of {vs.show_type(v)}", span)
+
+    def inner(v: Value, row: Sequence[Value], at: list[int]) -> Value:
+        match v:
+            case Leaf():
+                col = at[0]
+                at[0] += 1
+                return row[col]
+            case TupleV(items):
+                return TupleV(tuple(inner(i, row, at) for i in items))
+            case RecordV(_, names, items):
+                return RecordV(None, names, tuple(inner(i, row, at) for i in items))
+        elab.not_yet(f"the jacobian with respect to {vs.show_type(v)}", span)
+
+    return outer(f.result, [0])
+
+
+def prefers_reverse(f: Lifted, k: int) -> bool:
+    """Few outputs: one scalar, or provably fewer than inputs."""
+    outs = [x for x in leaves(f.result) if x.kind in FLOATS]
+    ins = [x for x in leaves(f.args[k]) if x.kind in FLOATS]
+
+    def total(xs: Sequence[Leaf]) -> Poly:
+        p = number(0)
+        for x in xs:
+            q = number(1)
+            for s in x.shape:
+                q = q * poly_of(s)
+            p = p + q
+        return p
+
+    if len(outs) == 1 and not outs[0].rank:
+        return any(x.rank for x in ins) or len(ins) > 1
+    known = {v for x in ins for s in x.shape for v in poly_of(s).vars()}
+    if not all(v in known for x in outs for s in x.shape for v in poly_of(s).vars()):
+        return False
+    m, n = total(outs), total(ins)
+    return nonneg(n - m - number(1))
+
+
+def forward_blocks(elab: Elaborator, f: Lifted, k: int, span: Span) -> list[list[Value]]:
+    """By basis tangents: for each leaf of the result, for each leaf of the argument."""
+    results = list(leaves(f.result))
+    blocks: list[list[Value]] = [[] for _ in results]
+    zero = elab.zero_like(f.args[k])
+    zeros = list(leaves(zero))
+    for j, a in enumerate(leaves(f.args[k])):
+        if a.kind not in FLOATS:
+            for row in blocks:
+                row.append(Leaf(elab.b.zeros(a.atom.type)))
+            continue
+
+        def column(idx: Sequence[Atom], j: int = j, a: Leaf = a) -> Value:
+            one = Const(1.0, a.kind)
+            basis = elab.b.delta(a.shape, idx, one, safe=True) if a.rank else one
+            tangent = rebuild(f.args[k], [basis if i == j else z.atom for i, z in enumerate(zeros)])
+            tangents: list[Value | None] = [tangent if i == k else None for i in range(len(f.args))]
+            return TupleV(tuple(x for x in leaves(elab.run_jvp(f, tangents, span)[1])))
+
+        table = elab.build(a.shape, column)
+        columns = list(leaves(table))
+        for row, c in zip(blocks, columns, strict=True):
+            row.append(moved(elab, c, a.rank))
+    return blocks
+
+
+def moved(elab: Elaborator, c: Leaf, front: int) -> Leaf:
+    """The first `front` axes moved behind the others."""
+    if not front or c.rank == front:
+        return c
+    shape = (*c.shape[front:], *c.shape[:front])
+    n = c.rank - front
+    return Leaf(elab.b.builds(shape, lambda idx: elab.b.index(c.atom, *idx[n:], *idx[:n], safe=True)))
+
+
+def reverse_blocks(elab: Elaborator, f: Lifted, k: int, span: Span) -> list[list[Value]]:
+    """By basis cotangents."""
+    results = list(leaves(f.result))
+    env = elab.results(f, elab.b.call(f.function, f.atoms)) if any(x.rank for x in results) else f.result
+    shapes = [x.shape for x in leaves(env)]
+    blocks: list[list[Value]] = []
+    for j, r in enumerate(results):
+        if r.kind not in FLOATS:
+            blocks.append([])
+            continue
+
+        def row(idx: Sequence[Atom], j: int = j, r: Leaf = r) -> Value:
+            one = Const(1.0, r.kind)
+            basis = elab.b.delta(shapes[j], idx, one, safe=True) if r.rank else one
+            cots = [basis if i == j else elab.b.fill(shapes[i], Const(0, x.kind)) for i, x in enumerate(results)]
+            found = elab.run_vjp(f, rebuild(f.result, cots), [k], span)[1]
+            return TupleV(tuple(leaves(found[0])))
+
+        blocks.append(list(leaves(elab.build(shapes[j], row))))
+    return blocks
+
+
+def hessian(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+    fn = function_arg(elab, "hessian", args, span)
+    only(elab, "hessian", named, ("wrt",), span)
+    slope = grad_like("grad", False)(elab, [fn], named, span)
+    return jacobian(elab, [slope], named, span)
+
+
+def hvp(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+    fn = function_arg(elab, "hvp", args, span)
+    only(elab, "hvp", named, ("wrt",), span)
+    slope = grad_like("grad", False)(elab, [fn], named, span)
+    assert isinstance(slope, FnV)
+
+    def run(elab: Elaborator, args: Sequence[Value], named_: Mapping[str, Value], at: Span) -> Value:
+        if len(args) < 2:
+            elab.type_error("DV0303", "hvp(f) takes the arguments of f, then the direction", at)
+        values = elab.prepare(slope, args[:-1], named_, at)
+        wrt, bare = elab.wrt_positions(fn, named.get("wrt"), len(values), span)
+        values = elab.float_args(values, wrt, at)
+        elab.check_wrt("hvp", fn, values, wrt, at)
+        given = elab.spread("hvp", [args[-1]], len(wrt), at)
+        tangents: list[Value | None] = [None] * len(values)
+        for k, d in zip(wrt, given, strict=True):
+            tangents[k] = elab.direction(values[k], d, "the direction", at)
+        return elab.run_jvp(elab.lift_fn(slope, values, at), tangents, at)[1]
+
+    names = fn.params()
+    return Native(f"hvp({fn.name})", run, None if names is None else (*names, "direction"))
+
+
+def stop_gradient(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+    if len(args) != 1 or named:
+        elab.type_error("DV0303", "stop_gradient takes one argument", span)
+    v = args[0]
+    if isinstance(v, FnV):
+        fn = v
+        return Native(fn.name, lambda e, xs, more, at: stop_gradient(e, [e.apply(fn, xs, at, more)], {}, at),
+                      fn.params(), fn.declared())
+    with elab.at(span):
+        return map_leaves(v, lambda x: x if x.kind not in FLOATS else
+                          elab.lift([x], lambda s: elab.b.prim("stop_gradient", *s), span, flex=x.flex))
+
+
+TRANSFORMS: dict[str, Value] = {
+    name: Transform(name, call, None, None, doc) for name, call, doc in (
+        ("grad", grad_like("grad", False), "grad(f, wrt = first): the gradient of a function with one float as result"),
+        ("value_and_grad", grad_like("value_and_grad", True), "value_and_grad(f, wrt = first): (value, gradient)"),
+        ("jvp", jvp, "jvp(f, point, direction): (value, tangent)"),
+        ("vjp", vjp, "vjp(f, x, …): (value, pullback)"),
+        ("linearize", linearize, "linearize(f, x, …): (value, linear function)"),
+        ("transpose_linear", transpose_linear, "transpose_linear(g, x): the transpose of a linear function"),
+        ("jacobian", jacobian, "jacobian(f, wrt = first): every output by every input"),
+        ("hessian", hessian, "hessian(f, wrt = first): second derivatives"),
+        ("hvp", hvp, "hvp(f)(x, v): the Hessian at x times v"),
+        ("stop_gradient", stop_gradient, "stop_gradient(e): e, whose derivative is taken as zero"),
+    )
+}
+
+LATER = ("checkpoint", "straight_through", "divergence", "laplacian", "taylor", "sparse_jacobian", "sparse_hessian",
+         "normal", "uniform", "bernoulli", "split")
+
