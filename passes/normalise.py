@@ -405,7 +405,7 @@ class Normaliser:
         self.put(scope, op, vars, uses, motion, cost)
         table[key] = vars
         if self.options.tables and cost >= DEAR:
-            return tables.table(self, v, scope)
+            return tables.table(self, v, scope, loops.build)
         return v
 
     def prim_motion(self, op: Prim, cost: float) -> Motion:

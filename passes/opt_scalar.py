@@ -95,7 +95,53 @@ def _add(nz: Normaliser, args: tuple[Atom, ...]) -> Atom | None:
     n = definition(x, "neg")
     if n is not None:
         return nz.prim("sub", y, n[0])
-    return None
+    if x is y:
+        m = definition(x, "mul")
+        if m is not None and type(m[1]) is Const:
+            return nz.prim("mul", m[0], Const(2 * m[1].value, m[1].kind))
+    return _guarded(nz, "add", args)
+
+
+def _guarded(nz: Normaliser, name: str, args: tuple[Atom, ...]) -> Atom | None:
+    """`f([p] v, y)` is `[p] f(v, y)` for an operation that keeps zero, p an equation of indices.
+
+    Only for what differentiation made: it drops what y would do to a zero.
+    """
+    if not nz.prov.role:
+        return None
+    guards = [_guard(a) for a in args]
+    new: tuple[Atom, ...]
+    if name in ("add", "sub"):
+        g, h = guards
+        if g is None or h is None or g[0] is not h[0]:
+            return None
+        cond, new = g[0], (g[1], h[1])
+    else:
+        k = next((k for k, g in enumerate(guards) if g is not None), None)
+        if k is None or (name == "div" and k == 1):
+            return None
+        found = guards[k]
+        assert found is not None
+        cond = found[0]
+        new = tuple(found[1] if j == k else a for j, a in enumerate(args))
+    nz.fire("guard_out")
+    return nz.prim("select", cond, nz.prim(name, *new), Const(0, args[0].type.kind))
+
+
+def _guard(a: Atom) -> tuple[Atom, Atom] | None:
+    """(p, v) of `select(p, v, 0)` where p compares indices."""
+    s = definition(a, "select")
+    if s is None or not is_const(s[2], 0) or not _compares_indices(s[0]):
+        return None
+    return s[0], s[1]
+
+
+def _compares_indices(c: Atom) -> bool:
+    both = definition(c, "and")
+    if both is not None:
+        return any(map(_compares_indices, both))
+    sides = definition(c, "eq")
+    return sides is not None and sides[0].type.kind == "i64"
 
 
 def _sub(nz: Normaliser, args: tuple[Atom, ...]) -> Atom | None:
@@ -107,7 +153,7 @@ def _sub(nz: Normaliser, args: tuple[Atom, ...]) -> Atom | None:
     n = definition(y, "neg")
     if n is not None:
         return nz.prim("add", x, n[0])
-    return None
+    return _guarded(nz, "sub", args)
 
 
 def _mul(nz: Normaliser, args: tuple[Atom, ...]) -> Atom | None:
@@ -122,7 +168,10 @@ def _mul(nz: Normaliser, args: tuple[Atom, ...]) -> Atom | None:
         n = definition(x, "neg")
         if n is not None:
             return nz.prim("mul", n[0], Const(-y.value, y.kind))
-        return None
+        m = definition(x, "mul")
+        if m is not None and type(m[1]) is Const:
+            return nz.prim("mul", m[0], Const(m[1].value * y.value, y.kind))
+        return _guarded(nz, "mul", (x, y))
     n, m = definition(x, "neg"), definition(y, "neg")
     if n is not None and m is not None:
         return nz.prim("mul", n[0], m[0])
@@ -134,7 +183,7 @@ def _mul(nz: Normaliser, args: tuple[Atom, ...]) -> Atom | None:
         d = definition(a, "div")
         if d is not None and is_const(d[0], 1):
             return nz.prim("div", b, d[1])
-    return None
+    return _guarded(nz, "mul", args)
 
 
 def _div(nz: Normaliser, args: tuple[Atom, ...]) -> Atom | None:
@@ -150,7 +199,7 @@ def _div(nz: Normaliser, args: tuple[Atom, ...]) -> Atom | None:
         return nz.prim("neg", nz.prim("div", n[0], y))
     if m is not None:
         return nz.prim("neg", nz.prim("div", x, m[0]))
-    return None
+    return _guarded(nz, "div", args)
 
 
 def _neg(nz: Normaliser, args: tuple[Atom, ...]) -> Atom | None:

@@ -7,13 +7,13 @@ Also for inner loops (`sum(q[k, j] for j)`).  Only values that can't raise, and 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..compiler.ir import Array, Atom, Fill, Index, Loop, Prim, Stmt, Var, bound_vars, free_vars, operands, regions
 from ..compiler.primitives import is_partial
 from ..compiler.sizes import nonneg, poly_of
 from . import opt_arrays as arrays
-from . import opt_loops as loops
 
 if TYPE_CHECKING:
     from .normalise import Normaliser, Scope
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 Env = dict[Var, Atom]
 
 
-def table(nz: Normaliser, v: Var, scope: Scope) -> Var:
+Build = Callable[["Normaliser", Atom, Callable[[Var], Atom], str], Atom]
+
+
+def table(nz: Normaliser, v: Var, scope: Scope, build: Build) -> Var:
     """A dear value inside loops that misses one of them becomes a table before that loop."""
-    found = _dependence(nz, v, scope)
+    found = _dependence(nz, v)
     if found is None:
         return v
     level = scope.level
@@ -52,7 +55,7 @@ def table(nz: Normaliser, v: Var, scope: Scope) -> Var:
             env[indices[k]] = i
             return nest(k + 1)
 
-        return loops.build(nz, extent, body, indices[k].name)
+        return build(nz, extent, body, indices[k].name)
 
     try:
         out = nest(0)
@@ -65,7 +68,16 @@ def table(nz: Normaliser, v: Var, scope: Scope) -> Var:
     return read if isinstance(read, Var) and read.type == v.type else v
 
 
-def _dependence(nz: Normaliser, v: Var, scope: Scope) -> set[Var | None] | None:
+def by_dependence(nz: Normaliser, index: Var, leaves: Sequence[tuple[str, Atom]]) -> list[list[int]] | None:
+    """The outs of a closed loop grouped by the outer loops that they depend on; None if all agree."""
+    groups: dict[object, list[int]] = {}
+    for k, (_, a) in enumerate(leaves):
+        found = _dependence(nz, a)
+        groups.setdefault(None if found is None else frozenset(found - {index}), []).append(k)
+    return list(groups.values()) if len(groups) > 1 else None
+
+
+def _dependence(nz: Normaliser, v: Atom) -> set[Var | None] | None:
     """The loop indices that a value depends on; None if it can't be made again elsewhere."""
     found: set[Var | None] = set()
     seen: set[Stmt] = set()

@@ -42,6 +42,7 @@ def _dead(f: Function, functions: Functions, log: Log) -> Function:
 
 
 _PLAIN = Options(rules=shipped("exact"), finite=shipped("finite"))
+_HOIST = replace(_PLAIN, tables=True)
 _LAST = replace(_PLAIN, speculate=True)
 _LAST_HOIST = replace(_LAST, tables=True)
 
@@ -68,6 +69,8 @@ BEFORE_AD: Pipeline = (
     dead("nothing is rewritten that nobody needs"),
     rules(_PLAIN, "what leaves a loop here transposes to `sum first, scale later`"),
     dead("inlined arrays and replaced operands are garbage now"),
+    hoist(_HOIST, "a table transposes to a sum over the loops that it left; merging would tie them"),
+    dead("what the tables replaced"),
     merged("one loop where the program says several; after the algebra, which merging would hide"),
     rules(_PLAIN, "what stands in one body now is computed once"),
     dead("the loops that were merged away"),
@@ -76,7 +79,9 @@ BEFORE_AD: Pipeline = (
 AFTER_AD: Pipeline = (
     dead("a derivative makes results that were not asked for"),
     rules(_PLAIN, "zeros, one-hot arrays, recomputed residuals"),
-    dead("inlined arrays and replaced operands are garbage now, and would hold merging back"),
+    dead("inlined arrays and replaced operands are garbage now"),
+    hoist(_HOIST, "before merging, which ties loops together"),
+    dead("what the tables replaced"),
     merged("the recomputation of a body meets the body"),
     rules(_PLAIN, "what stands in one body now is computed once"),
     dead("before anything is differentiated again"),
