@@ -102,7 +102,7 @@ class Function:
         for p, v in zip(params, values, strict=True):
             t = p.type
             if type(t) is shapes.Any:
-                t = infer(v, p.name, self._all.name)
+                t = infer(v, p.name, self._all.name, t.sizes)
             elif self._lifts and type(v) is not float:
                 t = _lifted(t, v)
             types.append(t)
@@ -184,7 +184,7 @@ class Function:
                 "DV0606", f"{self.__name__} takes {len(self.params)} arguments, {len(values)} were given", self.span
             )
         return tuple(
-            infer(v, p.name, self.__name__) if isinstance(p.type, shapes.Any) else p.type
+            infer(v, p.name, self.__name__, p.type.sizes) if isinstance(p.type, shapes.Any) else p.type
             for p, v in zip(self.params, values, strict=True)
         )
 

@@ -22,6 +22,7 @@ from ..compiler.errors import Source
 from . import shapes, store
 from .guard import guarded
 from .shapes import Param, Signature
+from .size_check import SizeCheck
 from .sources import fingerprint
 from .trace import log, timed, verifying
 
@@ -44,6 +45,15 @@ class Outline:
     types: tuple[shapes.Type, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a call needs to know beside the code."""
+
+    result: shapes.Type
+    outputs: tuple[bool, ...]
+    sizes: SizeCheck
+
+
 class Unit:
     """A program and where it comes from; `folder` is where its imports and files are looked for."""
 
@@ -56,7 +66,7 @@ class Unit:
         self.source = source
         self.folder = folder
         self.backend = backend
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._instances: dict[object, Instance] = {}
         self._signatures: dict[str, Signature] = {}
         self._outline: Outline | None = None
@@ -81,7 +91,7 @@ class Unit:
     # ------------------------------------------------------------ what is there
 
     def outline(self) -> Outline:
-        with self._lock:
+        with self.lock:
             if self._outline is None:
                 found = store.read_json(f"outline {self.key}")
                 if found is None:
@@ -94,7 +104,7 @@ class Unit:
 
     def signature(self, name: str) -> Signature:
         """The signature of a function as declared."""
-        with self._lock:
+        with self.lock:
             known = self._signatures.get(name)
             if known is None:
                 label = f"signature {self.key} {name}"
@@ -110,7 +120,7 @@ class Unit:
 
     def check(self) -> int:
         """Types and sizes of the whole program; the number of its functions."""
-        with self._lock:
+        with self.lock:
             if self._checked < 0:
                 found = store.read_json(f"check {self.key}")
                 if found is None:
@@ -123,14 +133,15 @@ class Unit:
 
     def text_of(self, name: str) -> str:
         """The text of a function as it stands in the source."""
-        return self.front.text_of(name)
+        with self.lock:
+            return self.front.text_of(name)
 
     # ------------------------------------------------------------ functions for types
 
     def instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Instance:
         """The function `text` (a name if `plain`, else an expression) for arguments of these types."""
         key = (text, types)
-        with self._lock:
+        with self.lock:
             found = self._instances.get(key)
             if found is None:
                 found = self._instances[key] = Instance(self, text, types, plain)
@@ -159,7 +170,7 @@ class Instance:
     @functools.cached_property
     def core(self) -> Program:
         """The core program as elaborated."""
-        with timed("compile", f"elaborate {self.text}"):
+        with timed("compile", f"elaborate {self.text}"), self.unit.lock:
             made = self.unit.front.instance(self.text, self.types, self.plain)
         self._made = made
         self._verify(made.program, "core")
@@ -221,23 +232,20 @@ class Instance:
 
     @property
     def result(self) -> shapes.Type:
-        return self._described()[0]
+        return self._described.result
 
     @property
     def outputs(self) -> tuple[bool, ...]:
         """For each result of the core function: is it a leaf of the value (or a size)?"""
-        return self._described()[1]
+        return self._described.outputs
 
-    def _described(self) -> tuple[shapes.Type, tuple[bool, ...]]:
-        found = self.__dict__.get("_description")
-        if found is None:
-            if self._manifest is not None:
-                found = shapes.from_json(self._manifest["result"]), tuple(self._manifest["outputs"])
-            else:
-                _ = self.core
-                found = self._made.result, self._made.outputs
-            self.__dict__["_description"] = found
-        return found
+    @functools.cached_property
+    def _described(self) -> Described:
+        if self._manifest is None:
+            _ = self.core
+            return Described(self._made.result, self._made.outputs, self._made.sizes)
+        m = self._manifest
+        return Described(shapes.from_json(m["result"]), tuple(m["outputs"]), SizeCheck.from_json(m["sizes"]))
 
     # ------------------------------------------------------------ running
 
@@ -254,12 +262,18 @@ class Instance:
         backend = self.unit.backend
         with guarded("compilation", self.unit.source.text):
             call = {"llvm": self._native, "interpreter": self._interpreted, "loops": self._looped}[backend]()
-        outputs = self.outputs
+        outputs, check = self.outputs, self._described.sizes
         if all(outputs):
-            return call
+
+            def checked(leaves: Sequence[Any]) -> Sequence[Any]:
+                check(leaves)
+                return call(leaves)
+
+            return checked
         keep = [k for k, used in enumerate(outputs) if used]
 
         def kept(leaves: Sequence[Any]) -> Sequence[Any]:
+            check(leaves)
             results = call(leaves)
             return [results[k] for k in keep]
 
@@ -295,6 +309,7 @@ class Instance:
             signature, code = compile_object(entry)
         store.write_object(key, {
             "abi": signature.to_json(), "result": shapes.to_json(self.result), "outputs": list(self.outputs),
+            "sizes": self._described.sizes.to_json(),
         }, code)
         return NativeFunction(signature, code)
 

@@ -66,10 +66,12 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Any:
-    """A parameter without a type: what arrives decides."""
+    """A parameter without a type: what arrives decides.  `sizes` where it is an array of anything."""
+
+    sizes: tuple[Size, ...] | None = None
 
     def __str__(self) -> str:
-        return "any type"
+        return "any type" if self.sizes is None else f"any type[{', '.join(map(str, self.sizes))}]"
 
 
 Type = Scalar | Array | Tuple | Record | Sum | Any
@@ -121,8 +123,8 @@ def to_json(t: Type) -> Json:
             return ["record", name, [[f, to_json(s)] for f, s in fields]]
         case Sum(name, ctors):
             return ["sum", name, [[c, [to_json(s) for s in payload]] for c, payload in ctors]]
-        case Any():
-            return ["any"]
+        case Any(sizes):
+            return ["any", None if sizes is None else list(sizes)]
 
 
 def from_json(data: Json) -> Type:
@@ -137,8 +139,8 @@ def from_json(data: Json) -> Type:
             return Record(name, tuple((f, from_json(s)) for f, s in fields))
         case ["sum", name, ctors]:
             return Sum(name, tuple((c, tuple(from_json(s) for s in payload)) for c, payload in ctors))
-        case ["any"]:
-            return Any()
+        case ["any", sizes]:
+            return Any(None if sizes is None else tuple(sizes))
     raise ValueError(f"not a type: {data!r}")
 
 

@@ -312,8 +312,13 @@ def describe(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
-def infer(value: Any, name: str, function: str) -> shapes.Type:
-    """The type of an argument whose parameter has none: dtype and rank, never sizes."""
+def infer(value: Any, name: str, function: str, sizes: tuple[shapes.Size, ...] | None = None) -> shapes.Type:
+    """The type of an argument whose parameter has none: dtype and rank; `sizes` where they have names."""
+    if sizes is not None:
+        found = infer(value, name, function)
+        if not isinstance(found, Array) or len(found.sizes) != len(sizes):
+            Reader(function)._fail(name, f"an array with {len(sizes)} axes", value)
+        return Array(found.element, sizes)
     kind = _kind_of_scalar(value)
     if kind is not None:
         return Scalar(kind)
