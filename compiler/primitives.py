@@ -352,6 +352,9 @@ for _name in ("f64", "f32", "i64", "i32"):
          llvm=f"dv_to_{_name}", tangent_rule=_cast_tangent(_name),
          note="from a float to an integer: truncates, DV0506 out of range or NaN; between integers: wraps")
 
+# The identity, as a constant for derivatives; lowering erases it.
+_add("stop_gradient", 1, _FLOAT, operator.pos, ZERO, cost=0, sympy="x", llvm="dv_stop_gradient")
+
 PRIMITIVES: dict[str, Primitive] = {p.name: p for p in _TABLE}
 CASTS = frozenset(["f64", "f32", "i64", "i32"])
 

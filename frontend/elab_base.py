@@ -245,10 +245,10 @@ class Base:
 def _used_at(e: Error, name: str, span: Span) -> None:
     """Remarks on an error inside a template where it was used (the innermost three uses)."""
     for one in e.errors:
-        if one.span is None or one.span.source is not span.source or len(one.labels) >= 3:
+        if one.span is None or span.source is None or len(one.labels) >= 3:
             continue
-        if (one.span.line, one.span.col) != (span.line, span.col) and not any(
-                la.text.startswith("in ") and la.text.endswith("used here") for la in one.labels):
-            one.labels = (*one.labels, Label(span, f"in {name}, used here"))
-
-
+        inside = span.source is one.span.source and (span.line, span.col) <= (one.span.line, one.span.col) and (
+            (one.span.end_line, one.span.end_col) <= (span.end_line, span.end_col))
+        text = f"in {name}, used here" if name not in ("fn", "test", "value") else "used here"
+        if not inside and not any(la.text == text for la in one.labels):
+            one.labels = (*one.labels, Label(span, text))

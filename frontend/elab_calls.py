@@ -93,6 +93,7 @@ class Calls(Patterns):
         super().__init__()
         self.memo: dict[object, Compiled | None] = {}
         self.codes: list[object] = []
+        self.templates: set[int] = set()
 
     # ------------------------------------------------ signatures
 
@@ -105,9 +106,8 @@ class Calls(Patterns):
                 types.append(None)
                 continue
             t = self.resolve(p.type, sig)
-            if t == ScalarT("i64"):
-                if p.name not in sig.sizes:
-                    sig.sizes[p.name] = Var(p.name, Scalar("i64"))
+            if t == ScalarT("i64") and p.name not in sig.sizes:
+                sig.sizes[p.name] = Var(p.name, Scalar("i64"))
             types.append(t)
         sig.open = False
         ret = None if c.code.ret is None else self.resolve(c.code.ret, sig)
@@ -153,15 +153,16 @@ class Calls(Patterns):
             self.type_error("DV0303", f"{c.name} takes {count(len(params), 'argument')}, these are {len(args)}", span,
                             labels=[Label(c.code.span, f"{c.name} is defined here")])
         bound: list[Value | None] = [*args, *([None] * (len(params) - len(args)))]
-        for name, v in named.items():
+        for name, value in named.items():
             if name not in names:
                 self.unknown_name(name, span, names, f"{c.name} has no parameter")
             k = names.index(name)
             if bound[k] is not None:
                 self.type_error("DV0303", f"{name} is given twice", span)
-            bound[k] = v
+            bound[k] = value
         done: list[Value] = []
-        for p, v in zip(params, bound, strict=True):
+        for p, given in zip(params, bound, strict=True):
+            v: Value | None = given
             if v is None and isinstance(p, sx.Param) and p.default is not None:
                 v = self.elaborate(p.default, c.env)
             if v is None:
@@ -175,9 +176,13 @@ class Calls(Patterns):
     def apply_closure(self, c: Closure, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
         values = self.bind_args(c, args, named, span)
         m, values = self.match_args(c, values, span)
-        if c.code.top and not any(map(vs.has_function, values)) and not any(isinstance(v, vs.StrV) for v in values):
+        if c.code.top and id(c.code) not in self.templates and not any(
+                vs.has_function(v) or isinstance(v, vs.StrV) for v in values):
             if is_mono(c):
-                return self.call_compiled(self.mono(c, span), values, m, c, span)
+                compiled = self.mono(c, span)
+                if compiled is not None:
+                    return self.call_compiled(compiled, values, m, c, span)
+                return self.inline(c, values, m, span)
             if c.code.rule is not None:
                 values = [self.settle(v) for v in values]
             if not any(map(self.is_flex, values)):
@@ -273,9 +278,14 @@ class Calls(Patterns):
 
     # ------------------------------------------------ core functions
 
-    def mono(self, c: Closure, span: Span) -> Compiled:
-        """The one core function of a function whose parameters are written without type variables."""
+    def mono(self, c: Closure, span: Span) -> Compiled | None:
+        """The one core function of a function whose parameters are written without type variables.
+
+        None if it gives a function: then each use is elaborated in place.
+        """
         key = (id(c.code), "mono")
+        if id(c.code) in self.templates:
+            return None
         if key in self.memo:
             return self._known(key, c, span)
         self.codes.append(c.code)
@@ -345,8 +355,8 @@ class Calls(Patterns):
             self.not_yet(f"recursion ({c.name} calls itself)", span, "write it as a loop")
         return found
 
-    def compile(self, c: Closure, key: object, values: Sequence[Value], span: Span,
-                extra: list[tuple[Var, Poly]]) -> Compiled:
+    def compile(self, c: Closure, key: tuple[object, ...], values: Sequence[Value], span: Span,
+                extra: list[tuple[Var, Poly]]) -> Compiled | None:
         self.memo[key] = None
         name = self.fresh_function_name(c.name)
         self.functions[name] = Function(name, (), Block((), ()))
@@ -354,13 +364,16 @@ class Calls(Patterns):
             with self.own_function(), self.at(c.code.span):
                 self._compound_sizes(c, values, extra)
                 m, ready = self.match_args(c, values, c.code.span)
-                if c.code.rule is not None and key[1] != "mono":  # type: ignore[index]
-                    m.types = dict(m.types)
-                result = self.inline(c, ready, m, span if key[1] != "mono" else c.code.span)  # type: ignore[index]
+                result = self.inline(c, ready, m, span if key[1] != "mono" else c.code.span)
+                if vs.has_function(result):
+                    self.templates.add(id(c.code))
+                    del self.memo[key]
+                    del self.functions[name]
+                    return None
                 done = self.finish(name, values, result, c.code.span, extra)
         except Exception:
-            del self.memo[key]
-            del self.functions[name]
+            self.memo.pop(key, None)
+            self.functions.pop(name, None)
             raise
         self.memo[key] = done
         self.functions[name] = done.function

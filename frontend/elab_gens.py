@@ -340,8 +340,8 @@ class Generators(Calls):
                 copies: dict[Var, Atom] = {where: at}
                 self.b.splice(block, copies)
                 for name, v in list(mine.names.items()):
-                    mine.names[name] = map_leaves(v, lambda x: Leaf(  # noqa: B023
-                        copies.get(x.atom, x.atom) if isinstance(x.atom, Var) else x.atom, x.flex))
+                    mine.names[name] = map_leaves(v, lambda x, at=copies: Leaf(  # type: ignore[misc]
+                        at.get(x.atom, x.atom) if isinstance(x.atom, Var) else x.atom, x.flex))
             return body(scope)
 
         cell_check: list[Value] = []

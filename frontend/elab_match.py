@@ -186,7 +186,7 @@ class Patterns(Types):
                 return total
         return None
 
-    def literal_test(self, value: int | float | bool | str, v: Value, span: Span) -> Atom:
+    def literal_test(self, value: float | bool | str, v: Value, span: Span) -> Atom:
         if isinstance(value, str) or not isinstance(v, Leaf) or v.rank:
             self.type_error("DV0310", f"this pattern does not fit {vs.show_type(v)}", span)
         if isinstance(value, bool) or v.kind == "bool":
@@ -288,11 +288,11 @@ class Patterns(Types):
                     if found is not None:
                         return [str(value).lower(), *found]
                 return None
-        for value in dict.fromkeys(r[0].value for r in rows if isinstance(r[0], sx.PLit)):
-            found = among(lambda p, value=value:  # type: ignore[misc]
-                          [] if isinstance(p, sx.PLit) and p.value == value else None, [])
+        for lit in dict.fromkeys(r[0].value for r in rows if isinstance(r[0], sx.PLit)):
+            found = among(lambda p, lit=lit:  # type: ignore[misc]
+                          [] if isinstance(p, sx.PLit) and p.value == lit else None, [])
             if found is not None:
-                return [str(value), *found]
+                return [str(lit), *found]
         found = among(lambda p: None, [])
         return None if found is None else ["_", *found]
 

@@ -17,6 +17,7 @@ from .elab_values import INTS
 from .types import ScalarT
 from .values import FnV, Leaf, RecordV, SumV, TupleV, Value, leaves, map_leaves, rebuild
 
+
 @dataclass(eq=False)
 class Lifted:
     """A function value at a point as a core function: captured atoms, then the leaves of the arguments."""

@@ -247,14 +247,13 @@ class Types(Ops):
             case ArrayT(elem, sizes), ArrayT(other, given) if len(given) >= len(sizes):
                 rest = ty.array_of(other, given[len(sizes):])
                 if isinstance(elem, ScalarT):
-                    if len(given) != len(sizes) or not isinstance(other, ScalarT):
-                        self.mismatch(want, have, what, span)
-                    elif other.kind != elem.kind and not (
-                            other.kind.endswith("?") and wider(other.kind, elem.kind) == elem.kind):
+                    if not (len(given) == len(sizes) and isinstance(other, ScalarT) and (
+                            other.kind == elem.kind
+                            or (other.kind.endswith("?") and wider(other.kind, elem.kind) == elem.kind))):
                         self.mismatch(want, have, what, span)
                 else:
                     self.match_type(elem, rest, m, what, span)
-                self.match_sizes(sizes, given, m, what, span)
+                self.match_sizes(sizes, given[:len(sizes)], m, what, span)
                 return
             case TupleT(items), TupleT(others) if len(items) == len(others):
                 for at, (i, o) in enumerate(zip(items, others, strict=True)):
@@ -365,7 +364,9 @@ class Types(Ops):
         def inner(t: Type) -> Type:
             match t:
                 case VarT(name):
-                    return m.types.get(name, t)
+                    found = m.types.get(name, t)
+                    literal = isinstance(found, ScalarT) and found.kind.endswith("?")
+                    return t if literal else found
                 case ArrayT(elem, sizes):
                     return ty.array_of(inner(elem), sizes)
                 case TupleT(items):

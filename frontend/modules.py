@@ -76,12 +76,12 @@ class Instance:
                                         f.span)
                 elif int(size.value) != have:
                     raise SizeError("DV0502", f"{where} has size {have} where {size.value} is declared", f.span)
-        for size, p in self.equations:
-            if all(u in found for u in p.vars()):
-                want = _evaluate(p, {u: n for u, (n, _) in found.items()})
-                have, where = found[size]
-                if want != have:
-                    raise SizeError("DV0502", f"{where} has size {have}, but {p!r} is {want}", f.span)
+        for s, q in self.equations:
+            if all(u in found for u in q.vars()):
+                want = _evaluate(q, {u: n for u, (n, _) in found.items()})
+                got, at = found[s]
+                if want != got:
+                    raise SizeError("DV0502", f"{at} has size {got}, but {q!r} is {want}", f.span)
 
 
 def _evaluate(p: Poly, at: dict[Var, int]) -> int:
@@ -385,9 +385,9 @@ class Module:
             except Error as e:
                 errors += e.errors
         unique: dict[object, Error] = {}
-        for e in errors:
-            at = (e.span.source, e.span.line, e.span.col) if e.span is not None else None
-            unique.setdefault((e.code, e.message, at), e)
+        for one in errors:
+            at = (id(one.span.source), one.span.line, one.span.col) if one.span is not None else None
+            unique.setdefault((one.code, one.message, at), one)
         if unique:
             raise bundle(list(unique.values()))
 
@@ -446,7 +446,8 @@ class Module:
         parts = [p.name if p.type is None else f"{p.name}: {ty.show(p.type)}" for p in self.params(name)]
         ret = fn.typed.ret if isinstance(fn, Closure) else None
         if ret is None and isinstance(fn, Closure) and is_mono(fn):
-            ret = vs.type_of(self.elab.mono(fn, fn.code.span).result)
+            done = self.elab.mono(fn, fn.code.span)
+            ret = vs.type_of(done.result) if done is not None else None
         return f"{name}({', '.join(parts)})" + (f" -> {ty.show(ret)}" if ret is not None else "")
 
     def instantiate(self, name: str, arg_types: Sequence[Type | None] | None = None) -> Instance:
@@ -472,7 +473,10 @@ class Module:
             names = tuple(f"x{k}" for k in range(len(arg_types or ())))
         span = code.span if code is not None else Span(None, 1, 1, 1, 1)
         if fn is base and isinstance(fn, Closure) and arg_types is None and is_mono(fn) and fn.code.top:
-            done = self.elab.mono(fn, span)
+            found = self.elab.mono(fn, span)
+            if found is None:
+                raise TypeError("DV0317", f"{fn.name} gives a function: a function may not leave the program", span)
+            done = found
         else:
             done = self._wrapper(fn, base, names, arg_types, span)
         defaults: dict[str, sx.Expr | None] = {}

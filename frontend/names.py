@@ -155,7 +155,7 @@ class _Walk:
             for y in x:
                 self.child(y, scope)
         elif isinstance(x, sx.Expr.__args__):  # type: ignore[attr-defined]
-            self.expr(x, scope)  # type: ignore[arg-type]
+            self.expr(x, scope)
         elif isinstance(x, sx.Slice | sx.PathStep):
             self.children(x, scope)
 

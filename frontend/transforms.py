@@ -106,6 +106,8 @@ def prime(elab: Elaborator, fn: Value, span: Span) -> Value:
     def run(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], at: Span) -> Value:
         values = elab.float_args(elab.prepare(fn, args, named, at), [0], at)
         x = values[0]
+        if isinstance(fn, vs.Builtin) and isinstance(x, Leaf) and x.rank:
+            return elab.lifted(slope[0], [x], {}, at)
         if not isinstance(x, Leaf) or x.rank or x.kind not in FLOATS:
             if isinstance(x, FnV) or not isinstance(x, Leaf):
                 elab.type_error("DV0401", f"{fn.name}' takes one float, this is {vs.show_type(x)}", at)
@@ -124,7 +126,8 @@ def prime(elab: Elaborator, fn: Value, span: Span) -> Value:
         f = elab.lift_fn(fn, [x], at)
         return elab.run_jvp(f, [vs.leaf(1.0, x.kind)], at)[1]
 
-    return derived(elab, f"{fn.name}'", fn, run)
+    slope = [derived(elab, f"{fn.name}'", fn, run)]
+    return slope[0]
 
 
 def pointwise(fn: FnV, x: Leaf) -> Native:
@@ -398,7 +401,7 @@ def hvp(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], spa
         if len(args) < 2:
             elab.type_error("DV0303", "hvp(f) takes the arguments of f, then the direction", at)
         values = elab.prepare(slope, args[:-1], named_, at)
-        wrt, bare = elab.wrt_positions(fn, named.get("wrt"), len(values), span)
+        wrt, _ = elab.wrt_positions(fn, named.get("wrt"), len(values), span)
         values = elab.float_args(values, wrt, at)
         elab.check_wrt("hvp", fn, values, wrt, at)
         given = elab.spread("hvp", [args[-1]], len(wrt), at)
