@@ -95,6 +95,10 @@ def accumulate(elab: Elaborator, span: Span, base: Value, pairs: Value, op: Valu
     p = array(elab, "accumulate", pairs, span, "an array of pairs (i, v)")
     if op is not None and not _is_plus(op):
         return _in_order(elab, b, p, function(elab, "accumulate: op", op, span), span)
+    if len(axes_of(p)) != 1:
+        expected(elab, "accumulate", "a vector of pairs (i, v)", pairs, span)
+    cells: list[Value] = []
+
     def body(i: Var, _: tuple[Var, ...]) -> tuple[Sequence[Atom], Sequence[tuple[str, Atom]]]:
         cells.append(_delta(elab, b, elab.index_value(p, [i], safe=True), span))
         return (), [("sum", x.atom) for x in leaves(cells[0])]

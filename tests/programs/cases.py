@@ -22,8 +22,8 @@ import numpy
 class Case:
     """One function of a program with arguments and a reference.
 
-    `derivatives`: the program takes derivatives itself.  `exact`: the gradient to compare with where
-    JAX's differs by convention.
+    `derivatives`: the program takes derivatives itself.  `later`: it uses what is not there yet, and must
+    say so until it is.
     """
 
     program: str
@@ -33,6 +33,7 @@ class Case:
     grad: tuple[str, ...] = ()
     derivatives: bool = False
     tol: float = 1e-10
+    later: bool = False
 
     @property
     def id(self) -> str:
@@ -44,10 +45,10 @@ CASES: list[Case] = []
 
 def case(
     program: str, function: str, args: Callable[[numpy.random.Generator], list[Any]], *, grad: str = "",
-    derivatives: bool = False, tol: float = 1e-10,
+    derivatives: bool = False, tol: float = 1e-10, later: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def register(f: Callable[..., Any]) -> Callable[..., Any]:
-        CASES.append(Case(program, function, args, f, tuple(grad.split()), derivatives, tol))
+        CASES.append(Case(program, function, args, f, tuple(grad.split()), derivatives, tol, later))
         return f
 
     return register
