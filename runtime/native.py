@@ -24,9 +24,7 @@ from ..compiler import ir, llvm
 from ..compiler.abi import HEADER, Context, Signature, signature
 from ..compiler.errors import InternalError, Source, TypeError, ValueError_
 from ..compiler.interpret_values import error_class, fill_message
-from ..compiler.llvm_emit import emit_module, symbol
 from ..compiler.loops import Site
-from ..compiler.lower import lower
 from ..compiler.lower_shapes import compile_shape, shape_program
 from ..compiler.primitives_eval import DTYPES
 from .cache import Cache
@@ -73,6 +71,9 @@ def native_cached(
 
 def compile_object(fn: ir.Function, *, level: int = 2) -> tuple[Signature, bytes]:
     """The signature and the object code of a core function."""
+    from ..compiler.llvm_emit import emit_module, symbol
+    from ..compiler.lower import lower
+
     loops = lower(fn)
     text = emit_module([loops])
     shapes = [shape_program(fn, r.type.shape) for r in fn.body.results]
