@@ -181,7 +181,9 @@ def _groups(block: Block) -> list[list[Stmt]]:
         before: dict[int, bool] = {}  # dependence -> soft
         for v in uses.soft:
             if v in home:
-                before[home[v]] = keys[n] is not None and keys[home[v]] == keys[n] and _collected(stmts[home[v]], v)
+                d = home[v]
+                soft = keys[n] is not None and keys[d] == keys[n] and _collected(stmts[d], v)
+                before[d] = before.get(d, True) and soft
         for v in uses.hard:
             if v in home:
                 before[home[v]] = False

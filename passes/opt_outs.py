@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 Thunk = Callable[[], Atom]
 Env = dict[Var, Atom]
+_FACTORS = 64
 _LONG = 300  # statements of a body whose outs are compared one by one
 
 
@@ -57,6 +58,7 @@ class Outs:
         self.extent = extent  # None: there is a head, and sums over all indices are not known
         self.leaves: list[tuple[str, Atom]] = []
         self.vars: tuple[Var, ...] = ()
+        self.budget = 0
         self.keys: list[object] | None = [] if parallel and not scope.effects and len(scope.stmts) < _LONG else None
         self.reads: dict[Stmt, tuple[Var, ...]] = {}
 
@@ -195,6 +197,7 @@ class Outs:
         nz = self.nz
         over: list[Atom] = []
         under: list[Atom] = []
+        self.budget = _FACTORS
         rest = self.strip(a, True, over, under)
         if not over and not under:
             return None
@@ -219,6 +222,9 @@ class Outs:
     def strip(self, x: Atom, up: bool, over: list[Atom], under: list[Atom]) -> Atom | None:
         """The expression without its outer factors, which join `over` and `under`; None is 1."""
         nz = self.nz
+        self.budget -= 1
+        if self.budget < 0 or (type(x) is Const and x.value == 1):
+            return x
         if self.outer(x):
             (over if up else under).append(x)
             return None
