@@ -41,15 +41,11 @@ Simplify = Callable[[Function, dict[str, Function]], Function]
 def resolve(program: Program, simplify: Simplify = lambda f, _: f) -> Program:
     """The program with entries that hold neither calls nor derivatives.
 
-    `simplify` runs on each function before it is differentiated and on each entry at the end; it must
-    keep calls of functions that have a derivative.
+    `simplify` runs on each function before it is differentiated, and on its dual numbers; it must keep
+    calls of functions that have a derivative.  Entries come out as they are spliced.
     """
     r = _Resolver(program, simplify)
-    entries = {}
-    for name in program.entries:
-        f = r.resolved(name)
-        entries[name] = r.inline_all(f)
-    return Program(entries, program.entries)
+    return Program({name: r.entry(name) for name in program.entries}, program.entries)
 
 
 class _Resolver:
@@ -107,10 +103,12 @@ class _Resolver:
             self.made[key] = transpose(forward, len(f.body.results), len(order), given, f"{name}_vjp")
         return self.made[key]
 
-    def inline_all(self, f: Function) -> Function:
-        if any(isinstance(s.op, Call) for s in all_stmts(f.body)):
-            f = _Splicer(self, keep_rules=False).function(f)
-        return self.simplify(f, {})
+    def entry(self, name: str) -> Function:
+        """The function with every call and derivative replaced by a body."""
+        f = self.functions[name]
+        if f.derivative is not None:
+            self.resolved(name)  # its rule is checked even if nothing differentiates it here
+        return _Splicer(self, keep_rules=False).function(f)
 
 
 def _call_itself(f: Function) -> Function:
