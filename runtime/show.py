@@ -12,7 +12,7 @@ from .records import SumValue, Value
 def show(value: Any) -> str:
     """Any result of a program as text, without a final newline."""
     if isinstance(value, np.ndarray):
-        return np.array2string(value, separator=", ", threshold=1000)
+        return "\n".join(line.rstrip() for line in np.array2string(value, separator=", ", threshold=1000).split("\n"))
     if isinstance(value, np.generic):
         return str(value.item() if value.dtype.kind != "f" else value)
     if isinstance(value, bool):
@@ -36,7 +36,8 @@ def _group(name: str, items: list[tuple[str, Any]], lines: bool = False) -> str:
     width = max((len(f) for f, _ in texts), default=0)
     for f, text in texts:
         head = f"  {f:<{width}} = " if f else "  "
-        out.append(head + text.replace("\n", "\n" + " " * len(head)))
+        first, *rest = text.split("\n")
+        out += [head + first, *((" " * len(head) + line).rstrip() for line in rest)]
     return "\n".join([*out, ")"])
 
 

@@ -30,21 +30,33 @@ def fails(x: f64) -> f64 =
 
 
 class Run:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cache: Path) -> None:
         self.folder = folder
+        self.cache = cache
 
     def __call__(self, *args: str, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "derivant", *args], cwd=self.folder, input=stdin, capture_output=True, text=True, check=False,
-            env={**os.environ, "DERIVANT_CACHE_DIR": str(self.folder / "cache"), **env}, timeout=300, encoding="utf-8",
+            env={**os.environ, "DERIVANT_CACHE_DIR": str(self.cache), **env}, timeout=300, encoding="utf-8",
         )
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, shared: Path) -> Run:
     (tmp_path / "p.dv").write_text(PROGRAM)
     (tmp_path / "data.csv").write_text("a,b\n1.5,2\n2.5,3\n")
-    return Run(tmp_path)
+    return Run(tmp_path, shared)
+
+
+@pytest.fixture
+def fresh(run: Run) -> Run:
+    """With a cache of its own."""
+    return Run(run.folder, run.folder / "cache")
 
 
 def test_run(run: Run) -> None:
@@ -58,7 +70,7 @@ def test_run(run: Run) -> None:
 
 def test_defaults_are_beside_the_source(run: Run) -> None:
     (run.folder / "inner").mkdir()
-    assert Run(run.folder / "inner")("run", "../p.dv").returncode == 0
+    assert Run(run.folder / "inner", run.cache)("run", "../p.dv").returncode == 0
 
 
 def test_out(run: Run) -> None:
@@ -124,31 +136,31 @@ def test_version_and_help(run: Run) -> None:
         assert done.returncode == 0 and "Example:" in done.stdout
 
 
-def test_the_cache_answers_without_compiling(run: Run) -> None:
-    first = run("run", "p.dv", DERIVANT_LOG="cache")
-    second = run("run", "p.dv", DERIVANT_LOG="cache,compile")
+def test_the_cache_answers_without_compiling(fresh: Run) -> None:
+    first = fresh("run", "p.dv", DERIVANT_LOG="cache")
+    second = fresh("run", "p.dv", DERIVANT_LOG="cache,compile")
     assert "miss" in first.stderr and "hit" in second.stderr and "elaborate" not in second.stderr
     assert first.stdout == second.stdout
-    (run.folder / "p.dv").write_text(PROGRAM.replace("scale * sum", "2.0 * scale * sum"))
-    assert "total = 8.0" in run("run", "p.dv").stdout
+    (fresh.folder / "p.dv").write_text(PROGRAM.replace("scale * sum", "2.0 * scale * sum"))
+    assert "total = 8.0" in fresh("run", "p.dv").stdout
 
 
-def test_damaged_and_unwritable_caches(run: Run) -> None:
-    assert run("run", "p.dv").returncode == 0
-    for path in (run.folder / "cache").rglob("*"):
+def test_damaged_and_unwritable_caches(fresh: Run) -> None:
+    assert fresh("run", "p.dv").returncode == 0
+    for path in (fresh.folder / "cache").rglob("*"):
         if path.is_file():
             path.write_bytes(b"garbage")
-    done = run("run", "p.dv")
+    done = fresh("run", "p.dv")
     assert done.returncode == 0 and "total = 4.0" in done.stdout
-    assert run("run", "p.dv", DERIVANT_CACHE_DIR="/proc/nowhere").returncode == 0
+    assert fresh("run", "p.dv", DERIVANT_CACHE_DIR="/proc/nowhere").returncode == 0
 
 
-def test_imports_are_part_of_the_key(run: Run) -> None:
-    (run.folder / "lib.dv").write_text("def g(x: f64) -> f64 = x + 1\n")
-    (run.folder / "u.dv").write_text("import lib\ndef main(x: f64 = 1.0) = lib.g(x)\n")
-    assert run("run", "u.dv").stdout == "2.0\n"
-    (run.folder / "lib.dv").write_text("def g(x: f64) -> f64 = x + 2\n")
-    assert run("run", "u.dv").stdout == "3.0\n"
+def test_imports_are_part_of_the_key(fresh: Run) -> None:
+    (fresh.folder / "lib.dv").write_text("def g(x: f64) -> f64 = x + 1\n")
+    (fresh.folder / "u.dv").write_text("import lib\ndef main(x: f64 = 1.0) = lib.g(x)\n")
+    assert fresh("run", "u.dv").stdout == "2.0\n"
+    (fresh.folder / "lib.dv").write_text("def g(x: f64) -> f64 = x + 2\n")
+    assert fresh("run", "u.dv").stdout == "3.0\n"
 
 
 def test_a_closed_pipe_is_no_error(run: Run) -> None:
