@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--large", action="store_true", help="the largest sizes too")
     parser.add_argument("--sides", default="derivant,c++,jax", help="which sides, separated by commas")
     parser.add_argument("--seconds", type=float, help="for each timing (0.6; with --quick 0.15)")
+    parser.add_argument("--clock", choices=list(harness.CLOCKS), default="wall", help="cpu on a busy machine")
     parser.add_argument("--no-growth", action="store_true", help="leave out how costs grow")
     parser.add_argument("--no-processes", action="store_true", help="leave out whole processes")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write everything there")
@@ -42,7 +43,7 @@ def main() -> int:
             print(f"{name}, small sizes, {what}: {error.splitlines()[0]}", file=sys.stderr)
     for case in cases.chosen(options.names, options.quick, options.large):
         print(f"{case.name} {case.label} ...", file=sys.stderr, flush=True)
-        rows.append(harness.measure(case, present, seconds))
+        rows.append(harness.measure(case, present, seconds, options.clock))
     results["rows"] = [row.as_json() for row in rows]
     print(report.table(rows))
     for part in (report.means(rows), report.problems(rows)):
@@ -50,7 +51,7 @@ def main() -> int:
             print(f"\n{part}")
 
     if not options.no_growth and "derivant" in present:
-        results["growth"] = steps = harness.growth(names, present["derivant"], seconds / 2)
+        results["growth"] = steps = harness.growth(names, present["derivant"], seconds / 2, options.clock)
         print(f"\nGrowth over an eightfold step\n{report.growth_table(steps)}")
     if not (options.no_processes or options.quick) and "derivant" in present:
         results["processes"] = entries = whole.processes(names, "jax" in present)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,6 +14,9 @@ from .sides import Bind, Call, disagreement
 
 TOLERANCE = 1e-9
 """Of the comparison of results, in units of the largest element."""
+
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
+"""A busy machine disturbs the processor's time less than that of the clock on the wall."""
 
 ROUNDS = 3
 MIN_RUNS = 3
@@ -74,7 +77,7 @@ class Row:
         }
 
 
-def measure(case: Case, sides: Mapping[str, Bind], seconds: float) -> Row:
+def measure(case: Case, sides: Mapping[str, Bind], seconds: float, clock: str = "wall") -> Row:
     """Compares the sides at this size, then times those that agree, `seconds` for each of their modes."""
     row = Row(case)
     args = case.args()
@@ -102,7 +105,7 @@ def measure(case: Case, sides: Mapping[str, Bind], seconds: float) -> Row:
         del reference, result
         for _ in range(ROUNDS):
             for side, call in calls.items():
-                timed(call, row.timings[side][mode], seconds / ROUNDS)
+                timed(call, row.timings[side][mode], seconds / ROUNDS, clock)
     return row
 
 
@@ -112,18 +115,18 @@ def ordered(sides: Mapping[str, Bind]) -> Iterator[tuple[str, Bind]]:
     yield from sorted(sides.items(), key=lambda item: rank.get(item[0], 2))
 
 
-def timed(call: Call, into: Timing, seconds: float) -> None:
+def timed(call: Call, into: Timing, seconds: float, clock: str = "wall") -> None:
     """Runs a call, after one run that isn't counted, for about `seconds`."""
+    now = CLOCKS[clock]
     call()
     until = time.perf_counter() + seconds
     runs = 0
     while runs < MAX_RUNS // ROUNDS:
-        started = time.perf_counter()
+        started = now()
         call()
-        ended = time.perf_counter()
-        into.runs.append(ended - started)
+        into.runs.append(now() - started)
         runs += 1
-        if ended > until and len(into.runs) >= MIN_RUNS:
+        if time.perf_counter() > until and len(into.runs) >= MIN_RUNS:
             return
 
 
@@ -138,7 +141,7 @@ def checks(names: set[str], sides: Mapping[str, Bind]) -> dict[str, dict[str, An
     return found
 
 
-def growth(names: set[str], bind: Bind, seconds: float) -> list[dict[str, Any]]:
+def growth(names: set[str], bind: Bind, seconds: float, clock: str = "wall") -> list[dict[str, Any]]:
     """The slope of Derivant's cost over an eightfold step of each size, in double logarithms."""
     found = []
     for step in GROWTH:
@@ -151,7 +154,7 @@ def growth(names: set[str], bind: Bind, seconds: float) -> list[dict[str, Any]]:
                 timings = [Timing(0.0), Timing(0.0)]
                 for _ in range(ROUNDS):
                     for call, timing in zip(calls, timings, strict=True):
-                        timed(call, timing, seconds / ROUNDS)
+                        timed(call, timing, seconds / ROUNDS, clock)
                 entry["seconds"] = [t.best for t in timings]
                 entry["slope"] = math.log(timings[1].best / timings[0].best) / math.log(8)
             except Exception as error:  # noqa: BLE001 (one failure must not end the run)
