@@ -226,7 +226,7 @@ class Base:
     # ------------------------------------------------ specialisation chain
 
     @contextmanager
-    def instantiating(self, name: str, key: object, span: Span) -> Iterator[None]:
+    def instantiating(self, name: str, key: object, span: Span, *, remark: bool = True) -> Iterator[None]:
         """One more template; a chain of 64 is an error that prints it."""
         if len(self.chain) >= MAX_CHAIN:
             shown = [n for n, _, _ in self.chain[:3]] + ["…"] + [n for n, _, _ in self.chain[-3:]] + [name]
@@ -236,7 +236,8 @@ class Base:
         try:
             yield
         except Error as e:
-            _used_at(e, name, span)
+            if remark:
+                _used_at(e, name, span)
             raise
         finally:
             self.chain.pop()

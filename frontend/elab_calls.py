@@ -253,7 +253,7 @@ class Calls(Patterns):
                 env.names[p_.name] = fresh
             else:
                 self.bind_pattern(p_, fresh, env)
-        with self.instantiating(c.name, key, span):
+        with self.instantiating(c.name, key, span, remark=span is not c.code.span):
             result = self.elaborate(c.code.body, env)
             if c.typed.ret is not None:
                 result = self.check_result(c, result, m)

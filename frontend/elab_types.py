@@ -365,7 +365,7 @@ class Types(Ops):
             match t:
                 case VarT(name):
                     found = m.types.get(name, t)
-                    literal = isinstance(found, ScalarT) and found.kind.endswith("?")
+                    literal = any(leaf.kind.endswith("?") for leaf in ty.leaves(found))
                     return t if literal else found
                 case ArrayT(elem, sizes):
                     return ty.array_of(inner(elem), sizes)
