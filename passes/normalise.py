@@ -16,7 +16,7 @@ A proof that an index is in bounds makes it total only if it needs no guard (`op
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..compiler.build import result_kind
 from ..compiler.ir import (
@@ -89,13 +89,14 @@ _LINEAR = frozenset(["add", "sub", "neg", "f64", "f32"])
 class Scope:
     """An open region: the statements so far, and what it reads from outside (`uses`, a bit per level)."""
 
-    __slots__ = ("barrier", "cost", "effects", "fixed", "index", "kind", "level", "partial", "saved", "stmts", "uses")
+    __slots__ = ("barrier", "cost", "effects", "fixed", "guard", "index", "kind", "level", "partial", "saved", "stmts", "uses")
 
     def __init__(self, level: int, kind: str, barrier: int) -> None:
         self.level = level
         self.kind = kind  # top loop head if
         self.stmts: list[Stmt] = []
         self.index: Var | None = None
+        self.guard: Atom | None = None  # the extent of a loop without a head
         self.barrier = barrier
         self.uses = 0
         self.partial = False
@@ -331,6 +332,12 @@ class Normaliser:
         if isinstance(cond, Const) and cond.value:
             self.fire("proven_assert")
             return
+        here = self.scopes[-1]
+        first = here.guard is not None and not here.partial and not here.effects
+        if first and all(self.level(a) < here.level for a in operands(op)):
+            assert here.guard is not None
+            self.assert_before(here, here.guard, op, cond, env)
+            return
         self.emit(op, (), Motion.PINNED)
         self.scopes[-1].effects = True
         self.assume(cond, True)
@@ -341,6 +348,20 @@ class Normaliser:
             same = next(iter(p.terms))[0] if len(p.terms) == 1 and len(next(iter(p.terms))) == 1 else None
             if len(self.scopes) == 1 and v.stmt is None and isinstance(same, Var) and p.terms[(same,)] == 1:
                 env[v] = same
+
+    def assert_before(self, loop: Scope, extent: Atom, op: Assert, cond: Atom, env: Env) -> None:
+        """What the first effect of every iteration asserts is asserted before the loop, if it runs."""
+        self.fire("assert_before")
+        saved = (self.scopes, self.facts, self.equal, self.known)
+        self.scopes = self.scopes[:-1]
+        self.facts, self.equal, self.known = loop.saved
+        empty = self.prim("le", extent, Const(0, "i64"))
+        wider = self.prim("or", empty, cond)
+        self.assertion(replace(op, cond=wider), wider, env)
+        inner = (self.facts, self.equal, self.known)
+        self.scopes, self.facts, self.equal, self.known = saved
+        loop.saved = inner
+        self.assume(cond, True)
 
     def opaque(self, s: Stmt, op: Op, env: Env) -> None:
         """Shows, and calls and derivatives that are still there."""

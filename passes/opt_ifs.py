@@ -148,7 +148,14 @@ def _one_hot(nz: Normaliser, x: Atom, y: Atom) -> tuple[Atom, Atom, Callable[[At
     """`if c then delta(e, v) else 0` is `delta(e, if c then v else 0)` where e is known outside."""
     for a, b, first in ((x, y, True), (y, x, False)):
         op = a.stmt.op if isinstance(a, Var) and a.stmt is not None else None
-        if not isinstance(op, Delta) or not arrays.is_zero(b):
+        if not isinstance(op, Delta):
+            continue
+        other = b.stmt.op if isinstance(b, Var) and b.stmt is not None else None
+        same = isinstance(other, Delta) and (other.shape, other.index) == (op.shape, op.index)
+        if same and first and op.safe and all(map(nz.visible, (*op.index, *op.shape))):
+            assert isinstance(other, Delta)
+            return op.value, other.value, _delta(nz, op)
+        if not arrays.is_zero(b):
             continue
         if not all(map(nz.visible, (*op.index, *op.shape))) or not all(nz.in_bounds(op.index, op.shape, False)):
             continue

@@ -69,6 +69,7 @@ def loop(nz: Normaliser, s: Stmt, op: Loop, env: Env) -> None:
         head = Block(tuple(scope.stmts), results)
         head_uses, partial, effects = scope.uses, scope.partial, scope.effects
     scope = _enter(nz, index, states)
+    scope.guard = extent if head is None else None
     if extent is not None and not isinstance(extent, Const):
         nz.facts = (*nz.facts, nz.poly(extent) - number(1))
     results = nz.run(op.body, env)

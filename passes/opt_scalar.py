@@ -14,8 +14,8 @@ import numpy as np
 
 from ..compiler.ir import FALSE, TRUE, Atom, Const, Prim, Var, integer
 from ..compiler.primitives import PRIMITIVES, is_partial
-from ..compiler.sizes import Poly, of_factor
-from .opt_facts import SCALARS, Motion, decide
+from ..compiler.sizes import Poly, materialise, nonneg, number, of_factor
+from .opt_facts import SCALARS, Motion, decide, is_size
 
 if TYPE_CHECKING:
     from .normalise import Normaliser
@@ -34,6 +34,8 @@ def simplify(nz: Normaliser, name: str, args: tuple[Atom, ...]) -> Atom | None:
             break
     else:
         return _fold(name, args)
+    if name == "stop_gradient" and nz.options.speculate:
+        return args[0]
     kind = args[0].type.kind
     if kind == "i64":
         special = _INTEGER.get(name)
@@ -395,6 +397,9 @@ def _compare(name: str) -> Simplifier:
         x, y = args
         if x is y:
             return TRUE if name in ("eq", "le", "ge") else FALSE
+        tag = definition(x, "select")
+        if tag is not None and all(type(a) is Const for a in (tag[1], tag[2], y)):
+            return nz.prim("select", tag[0], nz.prim(name, tag[1], y), nz.prim(name, tag[2], y))
         out = decide(name, nz.poly(x), nz.poly(y), nz.facts)
         return None if out is None else TRUE if out else FALSE
 
@@ -406,9 +411,39 @@ def _quotient(name: str) -> Simplifier:
         x, y = args
         if is_const(y, 1):
             return x if name == "floordiv" else integer(0)
-        return None
+        p, d = nz.poly(x), nz.poly(y)
+        whole, rest = _divided(p, d)
+        if whole is None or not is_size(p) or not is_size(d):
+            return None
+        if nonneg(rest, nz.facts) and nonneg(d - rest - number(1), nz.facts):
+            return materialise(whole if name == "floordiv" else rest, nz.prim)
+        if not whole.terms:
+            return None
+        inner = nz.prim(name, materialise(rest, nz.prim), y)
+        return nz.prim("add", materialise(whole, nz.prim), inner) if name == "floordiv" else inner
 
     return rule
+
+
+def _divided(p: Poly, d: Poly) -> tuple[Poly | None, Poly]:
+    """(q, r) with p = q d + r, for a divisor with one term."""
+    if len(d.terms) != 1:
+        return None, p
+    (m, c), = d.terms.items()
+    quotient: dict[tuple[Any, ...], int] = {}
+    rest: dict[tuple[Any, ...], int] = {}
+    for n, k in p.terms.items():
+        left = list(n)
+        for f in m:
+            if f not in left:
+                break
+            left.remove(f)
+        else:
+            if k % c == 0:
+                quotient[tuple(left)] = k // c
+                continue
+        rest[n] = k
+    return Poly(quotient), Poly(rest)
 
 
 def _extreme(name: str) -> Simplifier:
