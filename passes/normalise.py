@@ -50,6 +50,7 @@ from ..compiler.ir import (
 from ..compiler.primitives import is_partial
 from ..compiler.sizes import Poly, materialise, nonneg, poly_of
 from . import opt_arrays as arrays
+from . import opt_cells as cells
 from . import opt_ifs as ifs
 from . import opt_loops as loops
 from . import opt_scalar as scalar
@@ -89,13 +90,14 @@ _LINEAR = frozenset(["add", "sub", "neg", "f64", "f32"])
 class Scope:
     """An open region: the statements so far, and what it reads from outside (`uses`, a bit per level)."""
 
-    __slots__ = ("barrier", "cost", "effects", "fixed", "guard", "index", "kind", "level", "partial", "saved", "stmts", "uses")
+    __slots__ = ("barrier", "cells", "cost", "effects", "fixed", "guard", "index", "kind", "level", "partial", "saved", "stmts", "uses")
 
     def __init__(self, level: int, kind: str, barrier: int) -> None:
         self.level = level
         self.kind = kind  # top loop head if
         self.stmts: list[Stmt] = []
         self.index: Var | None = None
+        self.cells: list[cells.Cell] = []
         self.guard: Atom | None = None  # the extent of a loop without a head
         self.barrier = barrier
         self.uses = 0
@@ -140,6 +142,8 @@ class Normaliser:
         self.equal: dict[Var, Poly] = {}
         self.known: dict[Var, bool] = {}
         self.whole: set[Var] = set()
+        self.cells: dict[object, cells.Cell] = {}
+        self.arrays: dict[object, Var] = {}
 
     # ------------------------------------------------ scopes
 
@@ -408,14 +412,19 @@ class Normaliser:
         if hit is not None and self.visible(hit[0]):
             self.meet(hit)
             return hit[0]
+        op = Prim(name, args)
+        cost = prim_cost(op)
+        if cost >= DEAR and len(self.scopes) > 1:
+            stored = cells.read(self, name, args)
+            if stored is not None:
+                table[key] = (stored,)
+                return stored
         uses = 0
         where = self.where
         for a in args:
             if type(a) is Var:
                 at = where.get(a)
                 uses |= 1 << (0 if at is None else at.level)
-        op = Prim(name, args)
-        cost = prim_cost(op)
         motion = self.prim_motion(op, cost)
         scope = self.place(uses.bit_length() - 1 if uses else 0, motion)
         if like is None:
@@ -425,6 +434,8 @@ class Normaliser:
         vars = (v,)
         self.put(scope, op, vars, uses, motion, cost)
         table[key] = vars
+        if cost >= DEAR:
+            cells.note(self, v, scope, cost)
         if self.options.tables and cost >= DEAR:
             return tables.table(self, v, scope, loops.build)
         return v

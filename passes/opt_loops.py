@@ -21,6 +21,7 @@ from ..compiler.ir import (
 )
 from ..compiler.sizes import nonneg, number, poly_of
 from . import opt_arrays as arrays
+from . import opt_cells as cells
 from .opt_facts import Motion, array_type, op_key
 from .opt_outs import Outs
 from .opt_states import backward_slice, congruent_states
@@ -90,6 +91,8 @@ def loop(nz: Normaliser, s: Stmt, op: Loop, env: Env) -> None:
         new = Loop(index, extent, tuple(states), tuple(inits[k] for k in live), head, body,
                    tuple(m for m, _ in outs.leaves), op.down)
         found = emit(nz, new, scope.uses | head_uses, partial or scope.partial, effects, [s.vars[k] for k in live])
+        if found and found[0].stmt is not None and found[0].stmt.op is new:
+            cells.finish(nz, scope, found[0].stmt)
         m = len(states)
         outs.done(found[m: m + len(outs.leaves)])
         for k, v in zip(live, found, strict=False):
@@ -125,7 +128,10 @@ def distribute(
         nz.close(results)
         modes = tuple(outs.leaves[k][0] for k in group)
         new = Loop(index, extent, (), (), None, Block(tuple(inner.stmts), results), modes, op.down)
-        found.update(zip(group, emit(nz, new, inner.uses, inner.partial, inner.effects, ()), strict=True))
+        vars = emit(nz, new, inner.uses, inner.partial, inner.effects, ())
+        if vars[0].stmt is not None and vars[0].stmt.op is new:
+            cells.finish(nz, inner, vars[0].stmt)
+        found.update(zip(group, vars, strict=True))
     return tuple(found[k] for k in range(len(outs.leaves)))
 
 
@@ -224,5 +230,8 @@ def build(nz: Normaliser, extent: Atom, f: Callable[[Var], Atom], name: str = "i
     nz.close(body.results)
     if outs.leaves:
         op = Loop(index, extent, (), (), None, body, tuple(m for m, _ in outs.leaves))
-        outs.done(emit(nz, op, scope.uses, scope.partial, scope.effects, ()))
+        found = emit(nz, op, scope.uses, scope.partial, scope.effects, ())
+        outs.done(found)
+        if found[0].stmt is not None and found[0].stmt.op is op:
+            cells.finish(nz, scope, found[0].stmt)
     return thunk()
