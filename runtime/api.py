@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -106,12 +106,16 @@ def load(path: str | os.PathLike[str], *, backend: str | None = None) -> Module:
     return module
 
 
-def load_file(path: str | os.PathLike[str], backend: str | None = None) -> Module:
-    """The module of a file, unchecked: a function is checked when it is used."""
+def load_file(
+    path: str | os.PathLike[str], backend: str | None = None, write: Callable[[str], object] = print
+) -> Module:
+    """The module of a file, unchecked: a function is checked when it is used.  `write` gets what it shows."""
     name = os.fspath(path)
     text = data.read_source(path)
     folder = os.getcwd() if name == "-" else os.path.dirname(os.path.abspath(name))
-    return Module(Unit(Source("<stdin>" if name == "-" else name, text), folder, backend))
+    unit = Unit(Source("<stdin>" if name == "-" else name, text), folder, backend)
+    unit.write = write
+    return Module(unit)
 
 
 # ---------------------------------------------------------------- transforms
@@ -199,7 +203,7 @@ def transpose_linear(g: Function, x: Any) -> Function:
     g = _function("transpose_linear", g)
     if len(g.params) != 1:
         raise errors.UnsupportedError("DV0901", f"transpose_linear of {g.__name__} with several parameters: not yet", g.span)
-    bound = [f"b{k}_" for k in range(len(g.bound))]
+    bound = g.names()[:-1]
     inner = f"fn (y_) -> ({g.text})({', '.join([*bound, 'y_'])})" if bound else g.text
     text = f"fn ({', '.join([*bound, 'x_', 'ct_'])}) -> transpose_linear({inner}, x_)(ct_)"
     params = (*g.params_of(g.types_of((x,))), shapes.Param("cotangent", shapes.Any()))
@@ -268,8 +272,8 @@ def _pointwise(f: Function, types: tuple[shapes.Type, ...], active: list[int], f
 
 def _closure(f: Function, types: tuple[shapes.Type, ...], active: list[int], extra: list[str], form: str) -> str:
     """`fn (all arguments, extra) -> form`, where the form sees f as a function of its active parameters."""
-    bound = [f"b{k}_" for k in range(len(f.bound))]
-    args = [f"x{k}_" for k in range(len(types))]
+    names = f.names()
+    bound, args = names[:len(f.bound)], names[len(f.bound):]
     if not active:
         raise errors.TypeError("DV0401", f"{f.__name__}: no argument carries floats", f.span)
     inside = [f"y{k}_" if k in active else a for k, a in enumerate(args)]

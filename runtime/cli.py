@@ -70,6 +70,11 @@ def _print(text: str) -> None:
         out.flush()
 
 
+def _shown(line: str) -> None:
+    """What a program shows is no result: it goes to stderr."""
+    click.echo(line, err=True)
+
+
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value:
         from .. import __version__
@@ -113,7 +118,7 @@ def run(file: str, name: str, args: tuple[str, ...], out: str | None, as_json: b
         texts[key.strip()] = text
     if out is not None:
         output.check_path(out)
-    function = load_file(file, backend).function(name)
+    function = load_file(file, backend, _shown).function(name)
     names = [p.name for p in function.params]
     for key in texts:
         if key not in names:

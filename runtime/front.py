@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from .pipeline import Outline
 from .shapes import Param, Signature
 from .size_check import SizeCheck, describe
 from .sources import find_import
+
+_DERIVED = "<derived>"
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,8 @@ class Front:
             params.append(Param(p.name, shapes.Any() if t is None else outside(t), given, (s.line, s.col, s.end_line, s.end_col)))
         result = fn.typed.ret
         if result is None and is_mono(fn):
-            result = type_of(self.module.elab.mono(fn, fn.code.span).result)
+            compiled = self.module.elab.mono(fn, fn.code.span)
+            result = None if compiled is None else type_of(compiled.result)
         known = result is not None and not ty.has_function(result) and not any(True for _ in ty.type_vars(result))
         return Signature(name, tuple(params), outside(result) if known and result is not None else None, fn.code.doc)
 
@@ -102,13 +106,31 @@ class Front:
     # ------------------------------------------------------------ instances
 
     def instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Made:
+        try:
+            return self._instance(text, types, plain)
+        except errors.Error as e:
+            self._relocate(e, text)
+            raise
+
+    def _relocate(self, e: errors.Error, text: str) -> None:
+        """An error in an expression of ours points at the function that it is about."""
+        home = next(
+            (d.span for name, d in self.module.decls.items() if isinstance(d, sx.Def) and re.search(rf"\b{name}\b", text)), None
+        )
+        for inner in e.errors:
+            if home is not None and _is_derived(inner.span):
+                inner.span = Span(home.source, home.line, home.col, home.line, home.col + len("def"))
+                inner.notes = (*inner.notes, f"in {text}")
+            inner.labels = tuple(la for la in inner.labels if not _is_derived(la.span))
+
+    def _instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Made:
         given, names = self._inside(types)
         if plain:
             fn = self.module.closure(text)
             assert isinstance(fn, Closure)
             made = self.module.instantiate(text, None if is_mono(fn) else given)
         else:
-            e = parse_expr(Source("<derived>", text))
+            e = parse_expr(Source(_DERIVED, text))
             while isinstance(e, sx.Paren):
                 e = e.inner
             made = self._closure(e, given, names) if isinstance(e, sx.Fn) else self.module.instantiate_expr(e, given)
@@ -122,7 +144,7 @@ class Front:
         sizes = Sizes(self.module.env, open=False, given=False)
         for p, t in zip(params, types, strict=True):
             if t == ty.ScalarT("i64"):
-                sizes.sizes[p.name] = names.get(p.name) or Var(p.name, Scalar("i64"))
+                sizes.sizes[p.name] = names.get(p.name.removesuffix("__")) or Var(p.name, Scalar("i64"))
         for name, v in names.items():
             sizes.sizes.setdefault(f"{name}_size_", v)
         fn = Closure(self.module.elab, Code("entry", tuple(params), None, e.body, e.span), self.module.env)
@@ -165,6 +187,10 @@ class Front:
             raise AssertionError(t)
 
         return tuple(map(go, types)), names
+
+
+def _is_derived(span: Span | None) -> bool:
+    return span is not None and span.source is not None and span.source.name == _DERIVED
 
 
 # ---------------------------------------------------------------- types as the outside sees them

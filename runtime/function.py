@@ -108,8 +108,18 @@ class Function:
             types.append(t)
             leaves += reader.read(v, t, p.name)
         instance = self._instance((given, tuple(types)))
-        result = rebuild(instance.run(leaves), instance.result)
+        try:
+            result = rebuild(instance.run(leaves), instance.result)
+        except errors.Error as e:
+            if e.span is None:
+                e.span = self._blamed(e.message)
+            raise
         return _wrapped(result, self._wrap) if self._wrap else result
+
+    def _blamed(self, message: str) -> Span | None:
+        """The parameter that a message about sizes names, or else the first one."""
+        spans = self._spans()
+        return next((s for n, s in spans.items() if f"`{n}`" in message), self.span)
 
     def _bind(self, values: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[bool, ...]]:
         """The arguments in order, and which parameters have one; paths of defaults are read here."""
@@ -153,19 +163,27 @@ class Function:
         if found is None:
             given, types = key
             text, plain = self.text, self._plain
+            names = self.names()
             if self._lifts and not given and any(isinstance(t, shapes.Array) for t in types):
-                names = [f"x{k}_" for k in range(len(types))]
                 text, plain = f"fn ({', '.join(names)}) -> ({self.text})({', '.join(names)})", False
             elif given:
-                names = [f"x{k}_" for k, g in enumerate(given) if g]
-                named = [f"{p.name} = x{k}_" for k, p in enumerate(self._all.params) if given[k]]
-                text, plain = f"fn ({', '.join(names)}) -> ({self.text})({', '.join(named)})", False
+                named = [f"{p.name} = {n}" for n, p, g in zip(names, self._all.params, given, strict=True) if g]
+                here = [n for n, g in zip(names, given, strict=True) if g]
+                text, plain = f"fn ({', '.join(here)}) -> ({self.text})({', '.join(named)})", False
             with guarded("compilation", self._unit.source.text):
                 found = self._unit.instance(text, types, plain)
             self._ready[key] = found
         return found
 
     # ------------------------------------------------------------ for transforms
+
+    def names(self) -> list[str]:
+        """Names for all parameters in a `fn` of ours: an i64 parameter's name says which size it is."""
+        out: list[str] = []
+        for k, p in enumerate(self._all.params):
+            name = f"{p.name}__" if p.name.isidentifier() else ""
+            out.append(name if name and name not in out else f"x{k}__")
+        return out
 
     def derived(self, text: str, signature: Signature, wrap: str = "") -> Function:
         """Another function of the same program; what is bound stays bound."""
@@ -227,12 +245,12 @@ class Function:
         return derived._printed(derived.text, f"grad_{self.text}")
 
     def _printed(self, text: str, name: str) -> str:
-        from .source import program_text
+        from .source import identifier, program_text
 
         types = self._declared("the derivative")
         with guarded("printing", self._unit.source.text):
             instance = self._unit.instance(text, types, False)
-            params = tuple(Param(p.name, t) for p, t in zip(self._all.params, types, strict=True))
+            params = tuple(Param(identifier(p.name), t) for p, t in zip(self._all.params, types, strict=True))
             return program_text(instance, params, name)
 
     def explain(self, stage: str | None = None) -> str:

@@ -21,7 +21,7 @@ from ..compiler import errors
 from ..compiler.errors import Source
 from . import shapes, store
 from .guard import guarded
-from .shapes import Param, Signature
+from .shapes import Signature
 from .size_check import SizeCheck
 from .sources import fingerprint
 from .trace import log, timed, verifying
@@ -66,6 +66,7 @@ class Unit:
         self.source = source
         self.folder = folder
         self.backend = backend
+        self.write: Callable[[str], object] = print
         self.lock = threading.RLock()
         self._instances: dict[object, Instance] = {}
         self._signatures: dict[str, Signature] = {}
@@ -283,20 +284,20 @@ class Instance:
         from ..compiler.interpret import run
 
         program = self.derivative
-        return lambda leaves: run(program, program.entries[0], leaves)
+        return lambda leaves: run(program, program.entries[0], leaves, write=self.unit.write)
 
     def _looped(self) -> Run:
         from ..compiler.loops_interpret import run_loops
 
         loops = self.loops
-        return lambda leaves: run_loops(loops, leaves)
+        return lambda leaves: run_loops(loops, leaves, self.unit.write)
 
     def _native(self) -> Run:
         key = self.cache_key()
         cached = store.read_object(key)
         if cached is not None:
             manifest, code = cached
-            loaded = store.load(manifest, code, self._sources(manifest))
+            loaded = store.load(manifest, code, self._sources(), self.unit.write)
             if loaded is not None:
                 self._manifest = manifest
                 log("cache", f"hit {self.text}")
@@ -311,9 +312,9 @@ class Instance:
             "abi": signature.to_json(), "result": shapes.to_json(self.result), "outputs": list(self.outputs),
             "sizes": self._described.sizes.to_json(),
         }, code)
-        return NativeFunction(signature, code)
+        return NativeFunction(signature, code, write=self.unit.write)
 
-    def _sources(self, manifest: dict[str, Any]) -> list[Source]:
+    def _sources(self) -> list[Source]:
         """The texts that spans in messages point into."""
         from .sources import all_sources
 
@@ -325,15 +326,14 @@ class Instance:
 
     # ------------------------------------------------------------ for people
 
-    def renamed(self, name: str, params: Sequence[Param] | None) -> Program:
-        """The optimised program with the entry under another name, and its parameters', for printing."""
+    def renamed(self, name: str, leaves: Sequence[str]) -> Program:
+        """The optimised program with the entry and its parameters under these names, for printing."""
         from ..compiler.ir import Program, clone_function
 
         program = self.optimised
         entry = clone_function(program.functions[program.entries[0]], name)
-        if params is not None:
-            for v, p in zip(entry.params, params, strict=True):
-                v.name = p.name
+        for v, leaf in zip(entry.params, leaves, strict=True):
+            v.name = leaf
         others = {n: f for n, f in program.functions.items() if n != program.entries[0]}
         return Program({**others, name: entry}, (name,))
 

@@ -24,7 +24,8 @@ def program_text(instance: Instance, params: Sequence[Param], name: str) -> str:
 
     name = identifier(name)
     flat = all(_is_flat(p.type) for p in params) and _is_flat_result(instance.result)
-    program = instance.renamed(name if flat else f"{name}_flat", params if flat else None)
+    leaves = [identifier(leaf.path) for p in params for leaf in shapes.leaves(p.type, p.name)]
+    program = instance.renamed(name if flat else f"{name}_flat", leaves)
     text = print_program(program, pretty=True)
     if flat:
         return text
@@ -49,11 +50,15 @@ def _kept(instance: Instance, outs: list[str]) -> list[str]:
 
 
 def _is_flat(t: shapes.Type) -> bool:
-    return isinstance(t, Scalar) or (isinstance(t, Array) and isinstance(t.element, Scalar))
+    """Can the core's own `def` say it?  A size that is an expression needs the one around."""
+    if isinstance(t, Array):
+        return isinstance(t.element, Scalar) and all(isinstance(s, int) or s.isidentifier() for s in t.sizes)
+    return isinstance(t, Scalar)
 
 
 def _is_flat_result(t: shapes.Type) -> bool:
-    return _is_flat(t) or (isinstance(t, Tuple) and all(map(_is_flat, t.items)))
+    plain = t.items if isinstance(t, Tuple) else (t,)
+    return all(isinstance(s, Scalar) or (isinstance(s, Array) and isinstance(s.element, Scalar)) for s in plain)
 
 
 def _declarations(types: Sequence[shapes.Type]) -> list[str]:
@@ -95,7 +100,7 @@ def _take_apart(text: str, t: shapes.Type, axes: int = 0) -> Iterator[str]:
         case Tuple(items):
             for k, s in enumerate(items):
                 yield from _take_apart(f"{text}[{k}]", s, axes)
-        case Array(Scalar(), sizes) if not axes:
+        case Array(Scalar()) if not axes:
             yield text
         case Array(element, sizes) if not isinstance(element, Scalar):
             names = [f"i{axes + k}_" for k in range(len(sizes))]
@@ -124,7 +129,7 @@ def _put_together(t: shapes.Type, outs: Iterator[str], index: str = "", depth: i
 def forward_gradient(f: Function, types: Sequence[shapes.Type], wrt: Sequence[str]) -> str:
     """An expression of the language for the gradient of f by forward mode: one tangent for each input."""
     names = [p.name for p in f.params]
-    args = [f"x{k}_" for k in range(len(types))]
+    args = f.names()
     parts = []
     for w in wrt:
         if w not in names:

@@ -17,7 +17,7 @@ import json
 import os
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..compiler.errors import Source
@@ -173,13 +173,15 @@ def machine() -> str:
     return " ".join(map(str, (ABI_VERSION, *llvm.versions())))
 
 
-def load(manifest: dict[str, Any], code: bytes, sources: Sequence[Source]) -> NativeFunction | None:
+def load(
+    manifest: dict[str, Any], code: bytes, sources: Sequence[Source], write: Callable[[str], object]
+) -> NativeFunction | None:
     """The function of a cache entry; None if the entry makes no sense."""
     from ..compiler.abi import Signature
     from .native import NativeFunction
 
     try:
-        return NativeFunction(Signature.from_json(manifest["abi"], sources), code)
+        return NativeFunction(Signature.from_json(manifest["abi"], sources), code, write=write)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError) as e:
         log("cache", f"a damaged entry is made anew ({e})")
         return None

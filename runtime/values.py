@@ -57,7 +57,7 @@ class Reader:
         )
 
     def _fail_size(self, message: str) -> NoReturn:
-        raise errors.SizeError("DV0608", f"{self.function}: {message}", self.spans().get(self.param))
+        raise errors.SizeError("DV0502", f"{self.function}: {message}", self.spans().get(self.param))
 
     # ------------------------------------------------------------ by type
 
@@ -161,7 +161,7 @@ class Reader:
             if size != n:
                 self._fail_size(f"{where} has size {n}, expected {size}")
         elif size.isidentifier() and size != "_":
-            known = self.sizes.setdefault(size, (n, where))
+            known = self.sizes.setdefault(size, (n, where if axis is not None else f"the argument `{path}`"))
             if known[0] != n:
                 verb = "is" if axis is None else "has size"
                 self._fail_size(f"{where} {verb} {n}, but {size} is {known[0]} (from {known[1]})")

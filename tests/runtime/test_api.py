@@ -53,6 +53,16 @@ def checked(x: f64) -> f64 =
 
 def at(v: f64[n], i: i64) -> f64 = v[i]
 
+type Pair = {a: f64[n], b: f64[n]}
+
+def sized(n: i64, v: f64[n]) -> f64 = sum(v[i] ** 2 for i) / n
+
+def triangle(d: i64, v: f64[d * (d + 1) // 2]) -> f64 = sum(v[i] ** 2 for i)
+
+def weigh(p: Pair[n], q: f64[n], k: i64) -> f64 = k * sum(p.a[i] * p.b[i] * q[i] for i)
+
+def spread(ps: Point[n], t: (f64, f64)) -> f64 = sum(ps[i].x ** 2 * t[0] + ps[i].y * t[1] for i)
+
 def rosenbrock(x: f64[n]) -> f64 = sum(100 * (x[i + 1] - x[i] ** 2) ** 2 + (1 - x[i]) ** 2 for i < n - 1)
 """
 
@@ -283,10 +293,27 @@ def test_printed_derivatives_compile_again(m: dv.Module, name: str, args: tuple[
     assert f"def grad_{name}(" in dv.grad(f).source
 
 
-def test_printed_derivatives_of_records(m: dv.Module) -> None:
-    text = dv.grad(m.norm2).source
-    again = dv.compile(text)
-    assert again.grad_norm2(again.Point(1.0, 2.0)) == again.Point(2.0, 4.0)
+@pytest.mark.parametrize("name, argnums, args", [
+    ("norm2", 0, ({"x": 1.0, "y": 2.0},)), ("weigh", 0, ({"a": [1.0, 2.0], "b": [3.0, 4.0]}, [1.0, 1.0], 2)),
+    ("weigh", (0, 1), ({"a": [1.0, 2.0], "b": [3.0, 4.0]}, [1.0, 1.0], 2)), ("sized", 1, (2, [1.0, 2.0])),
+    ("triangle", 1, (2, [1.0, 2.0, 3.0])), ("spread", (0, 1), ({"x": [1.0, 2.0], "y": [3.0, 4.0]}, (1.0, 2.0))),
+])
+def test_printed_derivatives_of_structures(m: dv.Module, name: str, argnums: Any, args: tuple[Any, ...]) -> None:
+    f = dv.grad(getattr(m, name), argnums)
+    again = dv.compile(f.source)
+    assert repr(getattr(again, f"grad_{name}")(*args)) == repr(f(*args)), f.source
+
+
+def test_sizes_that_arguments_name(m: dv.Module) -> None:
+    v = np.array([1.0, 2.0])
+    assert dv.grad(m.sized, 1)(2, v).tolist() == [1, 2] and dv.vjp(m.sized, 2, v)[1](1.0).tolist() == [1, 2]
+    assert dv.jvp(m.sized, (2, v), (None, v)) == (2.5, 5.0) and dv.linearize(m.sized, 2, v)[1](v) == 5.0
+    for call in (lambda: m.sized(3, v), lambda: dv.grad(m.sized, 1)(3, v), lambda: m.triangle(3, v),
+                 lambda: m.weigh({"a": v, "b": [1.0]}, v, 1)):
+        with pytest.raises(dv.SizeError) as info:
+            call()
+        assert info.value.code == "DV0502" and info.value.span is not None
+    assert "(d * d + d) // 2) is 6" in str(pytest.raises(dv.SizeError, m.triangle, 3, v).value)
 
 
 @pytest.mark.parametrize("stage", ["parsed", "typed", "core", "derivative", "optimised", "loops", "llvm", "asm", None])

@@ -58,8 +58,8 @@ def test_objects(cache: Path) -> None:
 
 
 def test_nonsense_in_a_manifest_is_not_loaded() -> None:
-    assert store.load({"abi": {}}, b"code", []) is None
-    assert store.load({}, b"", []) is None
+    assert store.load({"abi": {}}, b"code", [], print) is None
+    assert store.load({}, b"", [], print) is None
 
 
 def test_the_oldest_goes_first(cache: Path) -> None:
