@@ -109,7 +109,8 @@ class Poly:
         def name(f: Factor) -> str:
             if isinstance(f, Var):
                 return f.name
-            return f"({f.left!r} {'//' if f.op == 'floordiv' else '%'} {f.right!r})"
+            left, right = (repr(p) if len(p.terms) < 2 and _plain(p) else f"({p!r})" for p in (f.left, f.right))
+            return f"({left} {'//' if f.op == 'floordiv' else '%'} {right})"
 
         parts = []
         for m, c in sorted(self.terms.items(), key=lambda t: (-len(t[0]), [_order(f) for f in t[0]])):
@@ -117,6 +118,11 @@ class Poly:
             parts.append(("- " if c < 0 else "+ ") + body)
         text = " ".join(parts)
         return text[2:] if text.startswith("+ ") else "-" + text[2:]
+
+
+def _plain(p: Poly) -> bool:
+    """Is it one number or one factor, so that it needs no parentheses in a quotient?"""
+    return all((not m and c >= 0) or (len(m) == 1 and c == 1) for m, c in p.terms.items())
 
 
 def number(n: int) -> Poly:
