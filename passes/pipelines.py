@@ -15,6 +15,7 @@ from .deadcode import dead_code
 from .fusion import merge
 from .inline import inline
 from .normalise import Options, normalise
+from .opt_join import join_outs
 from .rules import shipped
 from .strategy import Log, stage
 
@@ -100,7 +101,9 @@ FINAL: Pipeline = (
     dead("what merging left over"),
     merged("inner loops that the algebra brought together"),
     rules(_LAST, "the same within them"),
-    dead("last"),
+    dead("counts of uses must be true"),
+    Pass("join", "one destination for what the algebra split; it would split again",
+         lambda f, functions, log: join_outs(f, log)),
 )
 
 
