@@ -37,7 +37,7 @@ class Base:
         self.chain: list[tuple[str, object, Span]] = []
         self.bare: dict[Var, BareIndex] = {}
         self.below: dict[Var, BareIndex] = {}
-        self.casts: set[Var] = set()
+        self.casts: dict[Var, str] = {}
         self.trial_vars: set[Var] = set()
 
     # ------------------------------------------------ for the rooms above
@@ -110,8 +110,7 @@ class Base:
         raise UnsupportedError("DV0901", f"not yet: {what}", span, help=help)
 
     def unknown_name(self, name: str, span: Span, known: Iterable[str], kind: str = "nothing here is called") -> NoReturn:
-        close = difflib.get_close_matches(name, sorted(set(known)), 1)
-        raise NameError("DV0201", f"{kind} {name}", span, help=f"did you mean {close[0]}?" if close else None)
+        raise NameError("DV0201", f"{kind} {name}", span, help=did_you_mean(name, known))
 
     # ------------------------------------------------ sizes
 
@@ -241,6 +240,15 @@ class Base:
             raise
         finally:
             self.chain.pop()
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """The closest of the known names; one that begins alike is preferred."""
+    close = difflib.get_close_matches(name, sorted(set(known)), 4)
+    if not close:
+        return None
+    alike = [c for c in close if c[:2] == name[:2]]
+    return f"did you mean {(alike or close)[0]}?"
 
 
 def _used_at(e: Error, name: str, span: Span) -> None:

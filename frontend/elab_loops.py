@@ -41,7 +41,7 @@ class Plan:
     kinds: list[str]
     open: list[tuple[bool, ...]]
     nexts: list[str]
-    trial: list[Var]
+    trial: list[list[Var]]
 
 
 Inner = Callable[[Env, Value], tuple[Value, Pairs]]
@@ -211,15 +211,16 @@ class Loops(Generators):
             mark, facts = len(self.b.stack[-1]), dict(self.facts)
             it = iter(kinds)
             start = map_leaves(init, lambda x, it=it: self.to_kind(x, next(it)))  # type: ignore[misc]
-            plan = Plan(kinds, axes, [], [])
+            plan = Plan(kinds, axes, [], [[] for _ in kinds])
             try:
                 result = self.loop_levels(gens, cond, start, plan, env, step, span)
             except Error:
                 if attempt or not any(k.endswith("?") for k in kinds):
                     raise
                 result = None
-            cast = any(v in self.casts for v in plan.trial)
+            cast = any(v in self.casts for vars in plan.trial for v in vars)
             if result is not None:
+                plan.nexts = [self.asked(k, vars) for k, vars in zip(plan.nexts, plan.trial, strict=True)]
                 same = [settled(k) for k in plan.nexts] == [settled(k) for k in kinds]
                 if same and not cast:
                     return self.settle(result[0]), result[1], result[2]
@@ -228,6 +229,13 @@ class Loops(Generators):
             new = list(plan.nexts) if result is not None else kinds
             kinds = new if new != kinds and attempt < 3 else [settled(k) for k in new]
         raise AssertionError("the kinds of a loop's state do not settle")
+
+    def asked(self, kind: str, vars: Sequence[Var]) -> str:
+        """A literal state that stays one takes the width that the body has asked for."""
+        for v in vars:
+            if kind.endswith("?") and v in self.casts:
+                kind = wider(kind, self.casts[v]) or kind
+        return kind
 
     def loop_levels(
         self, gens: sx.Gens | None, cond: Callable[[Env, Value], Atom] | None, start: Value, plan: Plan, env: Env,
@@ -331,7 +339,7 @@ class Loops(Generators):
         hidden: list[Var] = []
         inits: list[Atom] = []
         vars: list[Var] = []
-        for x, flags, kind in zip(leaves(start), plan.open, plan.kinds, strict=True):
+        for x, flags, kind, trial in zip(leaves(start), plan.open, plan.kinds, plan.trial, strict=True):
             shape: list[Atom] = []
             for s, flag in zip(x.shape, flags, strict=True):
                 if flag:
@@ -345,15 +353,15 @@ class Loops(Generators):
             v = Var("s", array_type(x.kind, shape))
             if kind.endswith("?"):
                 self.trial_vars.add(v)
-                plan.trial.append(v)
+                trial.append(v)
             vars.append(v)
         return hidden, inits, vars, rebuild(start, vars)
 
     def next_state(self, state: Value, value: Value, plan: Plan, span: Span) -> Value:
         """The step's value at the state's kinds; notes in `plan.nexts` what literal states should be."""
         self.same_structure(state, value, span, "the loop's state and its step")
-        plan.nexts = []
-        for x, y, kind in zip(leaves(state), leaves(value), plan.kinds, strict=True):
+        before, plan.nexts = plan.nexts or plan.kinds, []
+        for x, y, kind, old in zip(leaves(state), leaves(value), plan.kinds, before, strict=True):
             joined = wider(kind, y.flex_kind)
             fits = joined == kind if not kind.endswith("?") else joined is not None
             if fits and not kind.endswith("?") and not y.flex and y.flex_kind != kind:
@@ -362,7 +370,7 @@ class Loops(Generators):
                 self.type_error("DV0316", f"the loop's state is {vs.show_type(x)} at first, {vs.show_type(y)} after a "
                                 "step", span)
             assert joined is not None
-            plan.nexts.append(joined)
+            plan.nexts.append(wider(joined, old) or joined)
         it = iter(plan.nexts)
         kinds = iter(plan.kinds)
 

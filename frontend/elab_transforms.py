@@ -13,7 +13,6 @@ from . import values as vs
 from .elab_calls import Closure, Compiled
 from .elab_index import Indexing
 from .elab_types import Match
-from .elab_values import INTS
 from .types import ScalarT
 from .values import FnV, Leaf, RecordV, SumV, TupleV, Value, leaves, map_leaves, rebuild
 
@@ -74,14 +73,39 @@ class Transforms(Indexing):
                         values[k] = self.fit(v, self.bind(t, m))
         return values
 
-    def float_args(self, values: Sequence[Value], wrt: Sequence[int], span: Span) -> list[Value]:
-        """Integer literals that are differentiated become floats; the rest gets its width."""
+    def float_args(self, fn: FnV, values: Sequence[Value], wrt: Sequence[int], span: Span) -> list[Value]:
+        """Literals get a width; those that are differentiated become floats, of the width that `fn` asks for."""
+        width = "f64"
+        if any(x.flex for k in wrt if k < len(values) and not isinstance(values[k], FnV) for x in leaves(values[k])):
+            width = self.asked_width(fn, values, span)
         done: list[Value] = []
         for k, v in enumerate(values):
-            if k in wrt and not isinstance(v, FnV):
-                v = map_leaves(v, lambda x: self.to_kind(x, "f64") if x.flex and x.flex_kind in INTS else x)
-            done.append(v if isinstance(v, FnV | vs.StrV) else self.settle(v))
+            if isinstance(v, FnV | vs.StrV):
+                done.append(v)
+                continue
+            if k in wrt:
+                v = map_leaves(v, lambda x: self.to_kind(x, width) if x.flex else x)
+            done.append(self.settle(v))
         return done
+
+    def asked_width(self, fn: FnV, values: Sequence[Value], span: Span) -> str:
+        """Elaborates the application once over literal parameters, and drops it."""
+        vars: list[Var] = []
+
+        def param(x: Leaf) -> Leaf:
+            v = Var("x", array_type("f64", x.shape) if x.flex else x.atom.type)
+            if x.flex:
+                self.trial_vars.add(v)
+                vars.append(v)
+            return Leaf(v, x.flex)
+
+        def fill() -> Sequence[Atom]:
+            params = [v if isinstance(v, FnV | vs.StrV) else map_leaves(v, param) for v in values]
+            self.apply(fn, params, span)
+            return ()
+
+        self.region(fill)
+        return "f32" if any(self.casts.get(v) == "f32" for v in vars) else "f64"
 
     def lift_fn(self, fn: FnV, args: Sequence[Value], span: Span) -> Lifted:
         """The application of `fn` to parameters like `args`, as a core function."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from ..compiler.build import array_type
-from ..compiler.errors import Span
+from ..compiler.errors import NameError, Span
 from ..compiler.ir import FLOATS, Atom, Scalar, Var
 from ..compiler.sizes import Poly, number, of_factor, poly_of, quotient
 from . import syntax as sx
@@ -17,6 +17,9 @@ from .elab_ops import Ops
 from .elab_values import hint, wider
 from .types import ArrayT, FnT, RecordT, ScalarT, SumT, TupleT, Type, VarT
 from .values import ArrayV, Env, Leaf, RecordV, SumV, TupleV, Value, array_of
+
+FOREIGN = {"int": "i64", "float": "f64", "double": "f64", "real": "f64", "float64": "f64", "float32": "f32",
+           "int64": "i64", "int32": "i32", "boolean": "bool"}
 
 
 class TypeEnv(Env):
@@ -100,10 +103,8 @@ class Types(Ops):
         known = [*ty.SCALARS, *(root.type_names() if isinstance(root, TypeEnv) else ())]
         if name[0].isupper() or (not sig.open and name not in sig.vars):
             self.unknown_name(name, span, known, "there is no type")
-        if name in ("int", "float", "double", "real", "float64", "float32", "int64", "int32", "str", "string"):
-            guess = {"int": "i64", "float": "f64", "double": "f64", "real": "f64", "float64": "f64", "float32": "f32",
-                     "int64": "i64", "int32": "i32"}.get(name)
-            self.unknown_name(name, span, [guess] if guess else [], f"there is no type{f' (say {guess})' if guess else ''}")
+        if name in FOREIGN:
+            raise NameError("DV0201", f"there is no type {name}", span, help=f"say {FOREIGN[name]}")
         sig.vars.add(name)
         return VarT(name)
 

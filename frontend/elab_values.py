@@ -161,7 +161,7 @@ class Values(Base):
                 return self._retype_region(op, a.stmt.vars.index(a), again)
         if a in self.trial_vars:
             assert isinstance(a, Var)
-            self.casts.add(a)
+            self.casts[a] = wider(self.casts.get(a, kind), kind) or kind
         return self.each([a], lambda s: b.prim(kind, *s))
 
     def _retype_region(self, op: If | Loop, k: int, again: Callable[[Atom], Atom]) -> Atom:

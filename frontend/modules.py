@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from ..compiler.errors import Error, InternalError, Label, NameError, SizeError, Source, Span, TypeError, bundle
 from ..compiler.ir import Block, Call, Function, Jvp, Program, Scalar, Var, Vjp, all_stmts
@@ -18,6 +19,7 @@ from ..compiler.sizes import Poly, of_factor
 from . import syntax as sx
 from . import types as ty
 from . import values as vs
+from .elab_base import did_you_mean
 from .elab_calls import Closure, Code, Compiled, is_mono
 from .elab_match import RecordCtor, SumCtor
 from .elab_types import Signature, TypeEnv
@@ -560,11 +562,8 @@ class Module:
         return Program(reached, (entry,))
 
 
-def raise_unknown(name: str, known: Iterable[str]) -> None:
-    import difflib
-
-    close = difflib.get_close_matches(name, list(known), 1)
-    raise NameError("DV0201", f"there is no function {name}", None, help=f"did you mean {close[0]}?" if close else None)
+def raise_unknown(name: str, known: Iterable[str]) -> NoReturn:
+    raise NameError("DV0201", f"there is no function {name}", None, help=did_you_mean(name, known))
 
 
 class _Prelude:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..compiler.errors import Error, NameError, Span, bundle
 from . import syntax as sx
+from .elab_base import did_you_mean
 from .elab_loops import PLAIN
 from .transforms import LATER
 from .values import Env
@@ -63,9 +63,8 @@ class _Walk:
                 return
         except Error:
             return
-        close = difflib.get_close_matches(name, sorted(scope | self.env.all_names()), 1)
         self.errors.append(NameError("DV0201", f"nothing here is called {name}", span,
-                                     help=f"did you mean {close[0]}?" if close else None))
+                                     help=did_you_mean(name, scope | self.env.all_names())))
 
     def gens(self, gens: sx.Gens, scope: set[str]) -> set[str]:
         scope = set(scope)

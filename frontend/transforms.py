@@ -61,7 +61,7 @@ def grad_like(name: str, with_value: bool) -> Callable[..., Value]:
         def run(elab: Elaborator, args: Sequence[Value], named_: Mapping[str, Value], at: Span) -> Value:
             values = elab.prepare(fn, args, named_, at)
             wrt, bare = elab.wrt_positions(fn, named.get("wrt"), len(values), span)
-            values = elab.float_args(values, wrt, at)
+            values = elab.float_args(fn, values, wrt, at)
             elab.check_wrt(name, fn, values, wrt, at)
             f = elab.lift_fn(fn, values, at)
             if not isinstance(f.result, Leaf) or f.result.rank or f.result.kind not in FLOATS:
@@ -104,7 +104,7 @@ def prime(elab: Elaborator, fn: Value, span: Span) -> Value:
                         span, help="grad(f, wrt = …) differentiates by one of several")
 
     def run(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], at: Span) -> Value:
-        values = elab.float_args(elab.prepare(fn, args, named, at), [0], at)
+        values = elab.float_args(fn, elab.prepare(fn, args, named, at), [0], at)
         x = values[0]
         if isinstance(fn, vs.Builtin) and isinstance(x, Leaf) and x.rank:
             return elab.lifted(slope[0], [x], {}, at)
@@ -171,7 +171,7 @@ def jvp(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], spa
     only(elab, "jvp", named, (), span)
     values = elab.prepare(fn, elab.point("jvp", fn, args[1], span), {}, span)
     active = [k for k, v in enumerate(values) if not isinstance(v, FnV)]
-    values = elab.float_args(values, active if len(active) == 1 else [], span)
+    values = elab.float_args(fn, values, active if len(active) == 1 else [], span)
     active = elab.floats_of(values)
     if not active:
         elab.type_error("DV0402", f"jvp: no parameter of {fn.name} carries floats", span)
@@ -195,7 +195,7 @@ def point_of(elab: Elaborator, name: str, args: Sequence[Value], span: Span) -> 
     fn = function_arg(elab, name, args, span, None)
     values = elab.prepare(fn, args[1:], {}, span)
     active = [k for k, v in enumerate(values) if not isinstance(v, FnV)]
-    values = elab.float_args(values, active if len(active) == 1 else [], span)
+    values = elab.float_args(fn, values, active if len(active) == 1 else [], span)
     active = elab.floats_of(values)
     if not active:
         elab.type_error("DV0402", f"{name}: no parameter of {fn.name} carries floats", span)
@@ -258,7 +258,7 @@ def jacobian(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value]
     def run(elab: Elaborator, args: Sequence[Value], named_: Mapping[str, Value], at: Span) -> Value:
         values = elab.prepare(fn, args, named_, at)
         wrt, bare = elab.wrt_positions(fn, named.get("wrt"), len(values), span)
-        values = elab.float_args(values, wrt, at)
+        values = elab.float_args(fn, values, wrt, at)
         elab.check_wrt("jacobian", fn, values, wrt, at)
         f = elab.lift_fn(fn, values, at)
         found = [jacobian_of(elab, f, k, at) for k in wrt]
@@ -402,7 +402,7 @@ def hvp(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], spa
             elab.type_error("DV0303", "hvp(f) takes the arguments of f, then the direction", at)
         values = elab.prepare(slope, args[:-1], named_, at)
         wrt, _ = elab.wrt_positions(fn, named.get("wrt"), len(values), span)
-        values = elab.float_args(values, wrt, at)
+        values = elab.float_args(fn, values, wrt, at)
         elab.check_wrt("hvp", fn, values, wrt, at)
         given = elab.spread("hvp", [args[-1]], len(wrt), at)
         tangents: list[Value | None] = [None] * len(values)
