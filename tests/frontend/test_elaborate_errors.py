@@ -1,0 +1,173 @@
+"""What the type checker refuses: code and words of the message."""
+
+from __future__ import annotations
+
+import pytest
+from derivant.compiler.errors import Error, Source
+from derivant.frontend.modules import load_module
+
+CASES: list[tuple[str, str, str]] = [
+    ("def f(x: f64[n], y: f64[m]) = sum(x[i] * y[i] for i)",
+     "DV0312", "i runs over sizes"),
+    ("def f(a: f64[k, m], b: f64[n, k]) = a @ b",
+     "DV0312", ""),
+    ("def f(x: f64[n]) = if x > 0 then 1 else 2",
+     "DV0302", ""),
+    ("""def relu3(x) = if x > 0 then x else 0
+def f(x: f64[n]) = relu3(x)""",
+     "DV0302", "used here"),
+    ("def f(x: f64[n]) = sum(x[i + 1] - x[i] for i)",
+     "DV0315", ""),
+    ("def f(x: f64[n]) = sum(x[i + 1] - x[i] for i < n)",
+     "DV0315", ""),
+    ("def f(x: f64[n]) = sum(x[i - 1] for i < n)",
+     "DV0315", ""),
+    ("def f(x: f64[3]) = x[3]",
+     "DV0315", ""),
+    ("def f(x: f64) -> i64 = x * 2",
+     "DV0301", "does not become"),
+    ("def f(n: i64) = [[1 for j < i] for i < n]",
+     "DV0313", ""),
+    ("def f(v: f64[n]) = loop w = v while len(w) > 1 do w[1:]",
+     "DV0316", "f64[_]"),
+    ("""def fit(x: f64[n]) = x * 2
+def f(x: f64[n]) = grad(fit)(x)""",
+     "DV0401", ""),
+    ("def f(n: i64) = sum(i for i)",
+     "DV0314", ""),
+    ("def f(x: f64[n]) = sum(x[i + 1] for i)",
+     "DV0314", ""),
+    ("""def energy(p: f64[n, 3]) = sum(p)
+def f(p: f64[3]) = energy(p)""",
+     "DV0311", ""),
+    ("def f(x: f64) = y + 1",
+     "DV0201", ""),
+    ("def f(alpha: f64) = alpa + 1",
+     "DV0201", "did you mean alpha"),
+    ("def f(x) = alpa + 1",
+     "DV0201", ""),
+    ("""def f(x: f64) = g(x)
+def g(x: f64) = f(x)""",
+     "DV0901", "recursion"),
+    ("def f(n: i64) -> i64 = if n < 1 then 1 else f(n - 1)",
+     "DV0901", ""),
+    ("""type S = A(f64) | B
+def f(s: S) = match s
+  A(x) -> x""",
+     "DV0309", "B"),
+    ("""type S = A(f64) | B
+def f(s: S, b: bool) = match (s, b)
+  (A(x), true) -> x
+  (B, _) -> 0.0""",
+     "DV0309", "(A(_), false)"),
+    ("""def f(x: i64) = match x
+  0 -> 1
+  1 -> 2""",
+     "DV0309", "_"),
+    ("def f(n: i64) = grad(fn k -> k * 2.0)(n)",
+     "DV0402", ""),
+    ("""def loss(w: f64, k: i64) = w * k
+def f(w: f64) = grad(loss, wrt = k)(w, 3)""",
+     "DV0402", ""),
+    ("""def loss(w: f64, k: i64) = w * k
+def f(w: f64) = grad(loss, wrt = ww)(w, 3)""",
+     "DV0201", "did you mean w"),
+    ("def f(x: f64) = x(3)",
+     "DV0304", ""),
+    ("""def f(x: f64) = f2(x)
+def f2(a: f64, b: f64) = a""",
+     "DV0303", ""),
+    ("""def f(x: f64) = f2(x, c = 2)
+def f2(a: f64, b: f64) = a""",
+     "DV0201", "no parameter"),
+    ("""type P = {a: f64}
+def f(p: P) = p.aa""",
+     "DV0201", "did you mean a"),
+    ("""type P = {a: f64}
+def f(x: f64) = P(b = x)""",
+     "DV0201", ""),
+    ("def f(x: f64[n]) -> f64[n] = [v for v in x if v > 0]",
+     "DV0312", "depends on data"),
+    ("def f(x: f64[n]) -> f64[m] = x",
+     "DV0201", "there is no size m"),
+    ("def f(x: f64[n], y: f64[m]) -> f64[m] = x",
+     "DV0312", ""),
+    ("def f(x: f64[n]) = x[0, 1]",
+     "DV0311", ""),
+    ("def f(x: float) = x",
+     "DV0201", ""),
+    ("def f(x: Foo) = x",
+     "DV0201", ""),
+    ("""def f(x: f64) = x
+def f(y: f64) = y""",
+     "DV0202", ""),
+    ("def f(x: f64[n]) = for i in n do x[i]",
+     "DV0301", "write i < n"),
+    ("def f(x: f64) = [sin, cos]",
+     "DV0317", ""),
+    ("def f(x: f64) = x + true",
+     "DV0308", ""),
+    ("""def f(g: f64 -> f64) = f(fn x -> g(g(x)))(1)
+def h(x: f64) = f(sin)""",
+     "DV0320", ""),
+    ("def f(x: c128) = x",
+     "DV0901", ""),
+    ("rule r(x): exp(log(x)) => x",
+     "DV0901", ""),
+    ("""def f(x: f64) = let1
+def g(x: f64) = let2""",
+     "DV0201", ""),
+    ("""type T = Leaf(f64) | Node(T, T)
+def f(t: T) = 1""",
+     "DV0901", ""),
+    ("def f(x: f64) = checkpoint(sin)(x)",
+     "DV0901", ""),
+    ("def f(x: f64[n]) = x[n]",
+     "DV0315", ""),
+    ("""test "a" = 3""",
+     "DV0301", ""),
+    ("""def f(a: f64[n], b: f64[m]) =
+  let g(x: f64[k], y: f64[k]) = x
+  g(a, b)""",
+     "DV0312", ""),
+    ("def f(a: f64[n]) = sum(filter(fn v -> v > 0, a)[i] * filter(fn v -> v > 0, a)[i] for i)",
+     "DV0314", ""),
+    ("def f(x: f64) = if x > 0 then x else (x, x)",
+     "DV0307", ""),
+    ("def f(n: i64) = n with [0] = 1",
+     "DV0311", ""),
+    ("def f(x: f64) = x.y",
+     "DV0305", ""),
+    ("def f(t: (f64, f64)) = t[2]",
+     "DV0306", ""),
+    ("""derivative g(x) along dx = dx
+def f(x: f64) = x""",
+     "DV0201", ""),
+    ("""from nope import x
+def f(x: f64) = x""",
+     "DV0204", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "words"), CASES, ids=[c[0].splitlines()[-1][:60] for c in CASES])
+def test_refused(text: str, code: str, words: str) -> None:
+    with pytest.raises(Error) as caught:
+        load_module(Source("t.dv", text)).check()
+    error = caught.value
+    assert error.code == code, str(error)
+    assert words in str(error)
+    assert error.span is not None
+
+
+def test_several_errors_at_once_in_order() -> None:
+    text = "def f(x: f64) = nope1\ndef g(x: f64) = x\ndef h(x: f64[n]) = if x > 0 then 1 else 2\n"
+    with pytest.raises(Error) as caught:
+        load_module(Source("t.dv", text)).check()
+    assert [e.code for e in caught.value.errors] == ["DV0201", "DV0302"]
+
+
+def test_an_error_is_reported_once_however_often_its_function_is_used() -> None:
+    text = "def f(x: f64) = x + true\ndef g(x: f64) = f(x)\ndef h(x: f64) = f(x) + g(x)\n"
+    with pytest.raises(Error) as caught:
+        load_module(Source("t.dv", text)).check()
+    assert len(caught.value.errors) == 1
