@@ -202,6 +202,19 @@ class _Page:
         self.marks.setdefault(span.line, []).append((span.col, max(end, span.col + 1), text, primary))
 
 
+_WIDTH = 150  # columns of source that are shown
+
+
+def _window(text: str, first: int) -> tuple[str, int]:
+    """A long line cut to what stands around column `first`, and how many columns were cut in front."""
+    if len(text) <= _WIDTH:
+        return text, 0
+    start = max(0, first - 1 - _WIDTH // 3)
+    end = start + _WIDTH
+    left, right = ("…" if start else ""), ("…" if end < len(text) else "")
+    return left + text[start + len(left):end] + right, start
+
+
 def _render(e: Error, color: bool) -> str:
     red, blue, bold, off = ("\x1b[31;1m", "\x1b[34;1m", "\x1b[1m", "\x1b[0m") if color else ("", "", "", "")
     out = [f"{red}error[{e.code}]{off}{bold}: {e.message}{off}"]
@@ -219,8 +232,12 @@ def _render(e: Error, color: bool) -> str:
                 out.append(f"{' ' * pad} {blue}┌─{off} {page.source.name}")
             for line in sorted(page.marks):
                 text = page.lines[line - 1] if line <= len(page.lines) else ""
+                text, cut = _window(text, min(m[0] for m in page.marks[line]))
                 out.append(f"{blue}{line:>{pad}} │{off} {text}")
                 for col, end, remark, primary in sorted(page.marks[line]):
+                    col, end = col - cut, min(end - cut, _WIDTH + 1)
+                    if col > _WIDTH:
+                        continue
                     sign = ("^" if primary else "─") * (end - col)
                     hue = red if primary else blue
                     out.append(f"{' ' * pad} {blue}│{off} {' ' * (col - 1)}{hue}{sign} {remark}{off}".rstrip())
