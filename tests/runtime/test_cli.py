@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +108,19 @@ def test_files_that_are_no_programs(run: Run) -> None:
         assert done.returncode == 1 and text in done.stderr
 
 
+def test_long_lines_and_deep_nests(run: Run) -> None:
+    (run.folder / "long.dv").write_text(f"def main(x: f64 = 1.0) -> f64 = {' + '.join(['x'] * 2000)}\n")
+    assert run("run", "long.dv").stdout == "2000.0\n"
+    (run.folder / "deep.dv").write_text(f"def main(x: f64 = 1.0) -> f64 = {'(' * 5000}x{')' * 5000}\n")
+    done = run("run", "deep.dv")
+    assert done.returncode == 1 and "200" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_memory(run: Run) -> None:
+    done = run("run", "p.dv", "table", "--arg", "n=1000000000000000")
+    assert done.returncode == 1 and "DV0509" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_check(run: Run) -> None:
     done = run("check", "p.dv")
     assert (done.returncode, done.stdout) == (0, "") and "4 functions, no errors" in done.stderr
@@ -143,6 +159,54 @@ def test_the_cache_answers_without_compiling(fresh: Run) -> None:
     assert first.stdout == second.stdout
     (fresh.folder / "p.dv").write_text(PROGRAM.replace("scale * sum", "2.0 * scale * sum"))
     assert "total = 8.0" in fresh("run", "p.dv").stdout
+
+
+def test_a_run_from_the_cache_is_light(run: Run) -> None:
+    """Processor time of the whole process, the best of some; heavy modules stay out."""
+    assert run("run", "p.dv").returncode == 0
+    times = []
+    for _ in range(4):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert run("run", "p.dv").returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(times) < 0.35, times
+    code = (
+        "import sys; from derivant.runtime import cli; cli.run_command(['run', 'p.dv'])\n"
+        "heavy = 'lark sympy networkx scipy derivant.frontend derivant.passes derivant.compiler.lower'\n"
+        "print([m for m in heavy.split() if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=run.folder, capture_output=True, text=True, check=True,
+        env={**os.environ, "DERIVANT_CACHE_DIR": str(run.cache)},
+    )
+    assert done.stdout.endswith("\n[]\n")
+
+
+def test_interrupts(run: Run) -> None:
+    (run.folder / "spin.dv").write_text("def main(x: f64 = 1.0) -> f64 = loop y = x while y < 2.0 do y * 0.5\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "derivant", "run", "spin.dv"], cwd=run.folder, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "DERIVANT_LOG": "cache,compile", "DERIVANT_CACHE_DIR": str(run.cache)},
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "machine code" in line or "hit" in line:
+            break
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130 and "interrupted" in process.stderr.read()
+
+
+def test_verifiers_run_between_stages(fresh: Run) -> None:
+    done = fresh("run", "p.dv", DERIVANT_VERIFY="1", DERIVANT_LOG="passes")
+    assert done.returncode == 0 and "verify core" in done.stderr and "verify after dead code" in done.stderr
+
+
+def test_what_a_program_shows_is_no_result(run: Run) -> None:
+    (run.folder / "s.dv").write_text('def main(x: f64 = 1.5) -> f64 = 2 * show(x, "x")\n')
+    done = run("run", "s.dv", "--json")
+    assert done.stdout == "3.0\n" and "1.5" in done.stderr
 
 
 def test_damaged_and_unwritable_caches(fresh: Run) -> None:
