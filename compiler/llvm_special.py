@@ -192,7 +192,8 @@ body:
 tail:
   %w = fadd double %a, 0.0
   %bw = call double @pow(double %w, double %minus.s)
-  %bww = fmul double %bw, %w
+  %minus.n = fneg double %nf
+  %bww = call double @pow(double %w, double %minus.n)
   %first.t = fdiv double %bww, %nf
   %half = fmul double %bw, 0.5
   %sum0 = fadd double %sum, %first.t
@@ -202,11 +203,14 @@ tail:
   ret double %v
 }}"""
 
-_LGAMMA = """
-define internal double @dv_lgamma(double %x) noinline nounwind {
+# log |gamma(x)|; -inf at -inf, as SciPy has it.
+_LGAMMA = f"""
+define internal double @dv_lgamma(double %x) noinline nounwind {{
   %sign = alloca i32
   %r = call double @lgamma_r(double %x, ptr %sign)
-  ret double %r
-}"""
+  %low = fcmp oeq double %x, {_hex(float('-inf'))}
+  %v = select i1 %low, double %x, double %r
+  ret double %v
+}}"""
 
 SPECIAL: dict[str, str] = {"dv_lgamma": _LGAMMA, "dv_digamma": _DIGAMMA, "dv_polygamma": _POLYGAMMA}

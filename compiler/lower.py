@@ -208,8 +208,11 @@ class Lowerer:
         return place.buf.space != "in" and not any(map(self.liveness.live, self.aliases.get(place.buf, ())))
 
     def fresh(self, v: Var, want: Dest | None) -> Place:
-        """Storage for an array that a statement makes: where it is wanted, or new."""
-        if want is not None and not want.add:
+        """Storage for an array that a statement makes: where it is wanted, or new.
+
+        Something may still live where it is wanted: an array that an `if` continues.
+        """
+        if want is not None and not want.add and self.exclusive(want.at(self, v)):
             return want.at(self, v)
         return Place(self.e.alloc(v.name, v.type.kind, self.shape(v.type)))
 
@@ -227,7 +230,7 @@ class Lowerer:
         assert isinstance(value, Place) and dest.place is not None
         if dest.add:
             self.e.accumulate(dest.place, value)
-        elif value != dest.place:
+        else:
             self.e.copy(dest.place, value)
 
     # ------------------------------------------------ blocks
@@ -240,16 +243,37 @@ class Lowerer:
             self.liveness.pass_by(s)
             self.stmt(s, wants)
         values: list[Value] = []
+        pending: list[tuple[Place, Dest]] = []
         for r, dest in zip(b.results, dests, strict=True):
             if dest is None:
                 values.append(self.value(r))
                 continue
             assert dest.place is not None
-            if not (isinstance(r, Var) and r in self.added and wants.get(r) is dest):
-                self.store(self.value(r), dest)
             values.append(dest.place)
+            if not (isinstance(r, Var) and r in self.added and wants.get(r) is dest):
+                place = self.value(r)
+                assert isinstance(place, Place)
+                if dest.add or place != dest.place:
+                    pending.append((place, dest))
+        self.store_all(pending)
         self.liveness.close()
         return values
+
+    def store_all(self, pending: list[tuple[Place, Dest]]) -> None:
+        """Stores finished values, each before its storage becomes the destination of another."""
+        while pending:
+            sources = [p.buf for p, _ in pending]
+            for k, (place, dest) in enumerate(pending):
+                assert dest.place is not None
+                if dest.place.buf not in sources[:k] + sources[k + 1:]:
+                    self.store(place, dest)
+                    del pending[k]
+                    break
+            else:
+                place, dest = pending[0]
+                temp = Place(self.e.alloc("t", place.buf.kind, place.shape))
+                self.e.copy(temp, place)
+                pending[0] = temp, dest
 
     def plan(self, b: Block, dests: Sequence[Dest | None], uses: Counter[Var]) -> Wants:
         """Destinations for the variables of a block, from its results backwards."""
@@ -441,7 +465,7 @@ class Lowerer:
         c = self.operand(op.cond)
         dests: list[Dest | None] = []
         targets: list[Operand | Place] = []
-        taken: set[Buf] = set()
+        taken = {want.at(self, v).buf for v in s.vars if (want := wants.get(v)) is not None}
         for k, v in enumerate(s.vars):
             want = wants.get(v)
             if isinstance(v.type, Scalar):
@@ -449,7 +473,7 @@ class Lowerer:
                 self.env[v] = target
                 dests.append(None)
             elif want is not None:
-                target = want.at(self, v)
+                target = want.at(self, v) if want.add else self.fresh(v, want)
                 dests.append(Dest(target, want.add))
             elif any(a in s.vars for a in v.type.shape):
                 target = Place(Buf(v.name, v.type.kind, self.shape(v.type), "temp"))

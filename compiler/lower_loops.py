@@ -114,7 +114,7 @@ class _LoopLowering:
         alone = place.buf not in self.taken and not (lo.aliases[place.buf] & self.inside) and lo.exclusive(place)
         if lo.uses.root(op.body.results[k]) is v:
             want = self.wants.get(self.s.vars[k])
-            if want is not None and not want.add and want.at(lo, v) != place:
+            if want is not None and not want.add and want.at(lo, v) != place and lo.exclusive(want.at(lo, v)):
                 return self.copied(v, place, want.at(lo, v))
             if alone:
                 self.taken.add(place.buf)
@@ -214,7 +214,7 @@ class _LoopLowering:
                 return o
             lo.check_size(v.type.shape)
             o.add = want is not None and want.add
-            o.place = want.at(lo, v) if want is not None else lo.fresh(v, None)
+            o.place = want.at(lo, v) if want is not None and o.add else lo.fresh(v, want)
         elif isinstance(v.type, Array):
             o.add = mode == "sum" and want is not None and want.add
             o.place = want.at(lo, v) if want is not None and o.add else lo.fresh(v, want)
