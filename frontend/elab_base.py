@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..compiler.build import Builder, defined
 from ..compiler.errors import Error, Label, NameError, SizeError, Span, TypeError, UnsupportedError
-from ..compiler.ir import Atom, Block, Const, Function, Prov, Scalar, Stmt, Var, integer
+from ..compiler.ir import Assert, Atom, Block, Const, Function, Prim, Prov, Scalar, Stmt, Var, integer
 from ..compiler.sizes import Poly, materialise, nonneg, number, poly_of
 from .values import BareIndex, Env, Value
 
@@ -156,10 +156,12 @@ class Base:
         help: str | None = None,
         checked: bool = False,
         names: tuple[str, str] = ("one", "the other"),
+        at_run_time: str | None = None,
     ) -> None:
         """The equation p = q: proven, an error, or a check at run time.
 
         `checked`: the user has asked for the check (an annotation), so that names may differ.
+        `at_run_time` is the check's message, with both values.
         """
         if self.same_poly(p, q):
             return
@@ -170,13 +172,10 @@ class Base:
                 help = "if they must be equal, give both the same name in the signature" \
                     if p.constant is None and q.constant is None else \
                     f"write the number in the signature, or assert it with let … : […{self.show_size(q)}…]"
-            if self.guard and d is not None and p.constant is not None and q.constant is not None and note is None:
-                pass
             raise SizeError("DV0312", message, span, labels=tuple(labels), notes=notes, help=help)
         a, c = self.atom(p), self.atom(q)
-        self.b.assert_(
-            self.b.prim("eq", a, c), "DV0502",
-            f"{message}: {names[0]} has size {{0}} and {names[1]} {{1}}", a, c)
+        text = at_run_time or f"{message}: {names[0]} has size {{0}} and {names[1]} {{1}}"
+        self.b.assert_(self.b.prim("eq", a, c), "DV0502", text, a, c)
         self.learn(p, q)
 
     def learn(self, p: Poly, q: Poly) -> None:
@@ -212,8 +211,17 @@ class Base:
     def nonempty(self, extent: Atom, what: str) -> None:
         """Checks that there is at least one element, unless that is proven."""
         p = self.norm(poly_of(extent))
-        if not nonneg(p - number(1)):
+        if not nonneg(p - number(1)) and not self.just_checked(extent, "DV0508"):
             self.b.assert_(self.b.prim("gt", extent, integer(0)), "DV0508", f"{what} of nothing")
+
+    def just_checked(self, extent: Atom, code: str) -> bool:
+        """Does the statement before this one assert `extent > 0` with that code already?"""
+        stmts = self.b.stack[-1]
+        last = stmts[-1].op if stmts else None
+        if not isinstance(last, Assert) or last.code != code or not isinstance(last.cond, Var):
+            return False
+        test = last.cond.stmt.op if last.cond.stmt else None
+        return isinstance(test, Prim) and test.name == "gt" and test.args == (extent, integer(0))
 
     def escapes(self, size: Atom, inside: set[Var]) -> bool:
         """Is a size known only inside a region?"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..compiler.build import array_type, close_over
@@ -10,7 +10,7 @@ from ..compiler.errors import Span, TypeError
 from ..compiler.ir import FLOATS, Atom, Const, Function, Scalar, Var
 from ..compiler.sizes import poly_of
 from . import values as vs
-from .elab_calls import Closure, Compiled
+from .elab_functions import Closure, Compiled
 from .elab_index import Indexing
 from .elab_types import Match
 from .types import ScalarT
@@ -124,7 +124,10 @@ class Transforms(Indexing):
             result = self.apply(fn, params, span)
             if vs.has_function(result):
                 self.type_error("DV0404", f"{fn.name} gives a function; only f' differentiates such a function", span)
-            found.append(self.settle(result))
+            # What is made of literals alone counts as a float here: it is what is differentiated.
+            kinds = {x.kind for v in params for x in leaves(v) if x.kind in FLOATS}
+            width = "f32" if kinds == {"f32"} else "f64"
+            found.append(vs.map_leaves(result, lambda x: self.to_kind(x, width) if x.flex else x))
             return ()
 
         block = self.region(fill)
@@ -201,6 +204,11 @@ class Transforms(Indexing):
     def direction(self, like: Value, given: Value, what: str, span: Span) -> Value:
         """A tangent that a user gives: of the structure, kinds and sizes of the value."""
         self.same_structure(like, given, span, what)
+        for x, y in zip(tags(like), tags(given), strict=True):
+            if x.atom != y.atom:
+                with self.at(span):
+                    self.b.assert_(self.b.prim("eq", x.atom, y.atom), "DV0511",
+                                   f"{what} must have the constructor of the value")
         rights = iter(list(leaves(given)))
 
         def one(x: Leaf) -> Leaf:
@@ -340,3 +348,16 @@ class Transforms(Indexing):
         if atom.type == Scalar("i64"):
             sizes[atom] = new
         return new
+
+
+def tags(v: Value) -> Iterator[Leaf]:
+    """The tags of the sum values in a value (of single ones, not of those in arrays)."""
+    match v:
+        case TupleV(items) | RecordV(_, _, items):
+            for i in items:
+                yield from tags(i)
+        case SumV(_, tag, payloads):
+            yield tag
+            for p in payloads:
+                for i in p:
+                    yield from tags(i)

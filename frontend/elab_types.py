@@ -354,11 +354,15 @@ class Types(Ops):
         return True
 
     def compare_sizes(self, p: Poly, e: Equation, checked: bool) -> None:
+        """The declared size (`p` with what is bound put in) against the actual one."""
         if self.same_poly(p, e.right):
             return
-        self.equate(p, e.right, e.span, f"{e.text} has size {e.right!r} where {p!r} is needed",
-                    checked=checked, names=("what is needed", "it"),
-                    note=f"{e.right!r} and {p!r} are different sizes")
+        declared = repr(e.left)
+        needed = declared if declared == repr(p) or "//" in repr(p) else f"{declared} = {p!r}"
+        self.equate(p, e.right, e.span, f"{e.text} has size {e.right!r} where {needed} is needed", checked=checked,
+                    note=f"{e.right!r} and {p!r} are different sizes",
+                    at_run_time=f"{e.text} has size {{1}} where {declared} = {{0}} is needed"
+                    if e.left.constant is None else f"{e.text} has size {{1}} where {{0}} is needed")
 
     def bind(self, t: Type, m: Match) -> Type:
         """A declared type with what a match has bound put in."""

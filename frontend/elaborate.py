@@ -17,7 +17,7 @@ from ..compiler.ir import Atom, Const, integer
 from ..compiler.sizes import poly_of
 from . import syntax as sx
 from . import values as vs
-from .elab_calls import Closure, Code
+from .elab_functions import Closure, Code
 from .elab_match import SumCtor
 from .elab_transforms import Transforms
 from .elab_types import Signature

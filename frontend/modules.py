@@ -9,372 +9,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-from ..compiler.errors import Error, InternalError, Label, NameError, SizeError, Source, Span, TypeError, bundle
-from ..compiler.ir import Block, Call, Function, Jvp, Program, Scalar, Var, Vjp, all_stmts
+from ..compiler.errors import Error, InternalError, NameError, Source, Span, TypeError, bundle
+from ..compiler.ir import Block, Call, Function, Jvp, Program, Scalar, Var, Vjp, all_stmts, count_stmts
 from ..compiler.sizes import Poly, of_factor
 from . import syntax as sx
 from . import types as ty
 from . import values as vs
+from .declarations import Declarations, Resolver
 from .elab_base import did_you_mean
-from .elab_calls import Closure, Code, Compiled, is_mono
-from .elab_match import RecordCtor, SumCtor
-from .elab_types import Signature, TypeEnv
+from .elab_functions import Closure, Code, Compiled, is_mono
 from .elaborate import Elaborator
+from .instance import Instance, Param
 from .names import check_names, pattern_names
 from .parser import parse
 from .transforms import TRANSFORMS
 from .types import ScalarT, Type
-from .values import Env, FnV, Leaf, Native, Value, leaves
+from .values import FnV, Leaf, Native, Value, leaves
 
-Resolver = Callable[[str], "Source | None"]
+__all__ = ["Instance", "Module", "Param", "Resolver", "load_module"]
+
+MAX_BINDINGS = 20_000
 _EMPTY = Block((), ())
 
 
-@dataclass(frozen=True, eq=False)
-class Param:
-    name: str
-    type: Type | None
-    default: sx.Expr | None
-
-
-@dataclass(frozen=True, eq=False)
-class Instance:
-    """An entry of a core program.
-
-    The entry takes the leaves of the parameters in order (`types.leaves`); its first `hidden` results
-    are sizes that depend on data, then come the leaves of the result.
-    """
-
-    program: Program
-    entry: str
-    params: tuple[Param, ...]
-    result: Type
-    hidden: int
-    equations: tuple[tuple[Var, Poly], ...]
-
-    @property
-    def function(self) -> Function:
-        return self.program.functions[self.entry]
-
-    def check_sizes(self, values: Sequence[object]) -> None:
-        """Do the sizes of the arguments (anything with `.shape`, or integers) satisfy the signature?"""
-        found: dict[Var, tuple[int, str]] = {}
-        f = self.function
-        for p, v in zip(f.params, values, strict=True):
-            if p.type == Scalar("i64"):
-                found[p] = (int(v), f"the argument {p.name}")  # type: ignore[call-overload]
-        for p, v in zip(f.params, values, strict=True):
-            for axis, size in enumerate(p.type.shape):
-                have = int(v.shape[axis])  # type: ignore[attr-defined]
-                where = f"axis {axis} of {p.name}"
-                if isinstance(size, Var):
-                    known = found.setdefault(size, (have, where))
-                    if known[0] != have:
-                        raise SizeError("DV0502", f"{where} has size {have}, but {size.name} is {known[0]} by {known[1]}",
-                                        f.span)
-                elif int(size.value) != have:
-                    raise SizeError("DV0502", f"{where} has size {have} where {size.value} is declared", f.span)
-        for s, q in self.equations:
-            if all(u in found for u in q.vars()):
-                want = _evaluate(q, {u: n for u, (n, _) in found.items()})
-                got, at = found[s]
-                if want != got:
-                    raise SizeError("DV0502", f"{at} has size {got}, but {q!r} is {want}", f.span)
-
-
-def _evaluate(p: Poly, at: dict[Var, int]) -> int:
-    total = 0
-    for m, c in p.terms.items():
-        for f in m:
-            if isinstance(f, Var):
-                c *= at[f]
-            else:
-                a, b = _evaluate(f.left, at), _evaluate(f.right, at)
-                c *= (a // b if f.op == "floordiv" else a % b) if b else 0
-        total += c
-    return total
-
-
-class ModuleV(vs.Scope):
-    """`import stats`: a name whose fields are a module's names."""
-
-    def __init__(self, module: Module) -> None:
-        self.module = module
-        self.name = module.name
-
-    def member(self, elab: Elaborator, name: str, span: Span) -> Value:
-        v = self.module.value(name) if name in self.module.decls else None
-        if v is None:
-            elab.unknown_name(name, span, self.module.decls, f"{self.name} has no")
-        return v
-
-
-class ModuleEnv(TypeEnv):
-    """A module's names, then the builtins, then the prelude; values are made on demand."""
-
-    def __init__(self, module: Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def resolve(self, name: str) -> Value | None:
-        return self.module.value(name)
-
-    def type_decl(self, name: str) -> Type | ty.RecordDecl | None:
-        return self.module.type_of_name(name)
-
-    def type_names(self) -> Iterable[str]:
-        return self.module.types.keys()
-
-    def own_names(self) -> Iterator[str]:
-        yield from self.module.scope_names()
-
-
-class Module:
-    """See `load_module`."""
-
-    def __init__(self, program: sx.Program, name: str, elab: Elaborator, resolver: Resolver | None,
-                 loaded: dict[str, Module | None], base: Callable[[str], Value | None],
-                 base_names: Callable[[], Iterable[str]]) -> None:
-        self.name = name
-        self.elab = elab
-        self.program = program
-        self.resolver = resolver
-        self.loaded = loaded
-        self.base = base
-        self.base_names = base_names
-        self.env = ModuleEnv(self)
-        self.decls: dict[str, sx.Decl] = {}
-        self.types: dict[str, sx.TypeDecl] = {}
-        self.imports: dict[str, sx.FromImport | sx.Import] = {}
-        self.rules: dict[str, sx.DerivativeDecl] = {}
-        self.tests: list[sx.TestDecl] = []
-        self.errors: list[Error] = []
-        self._values: dict[str, Value] = {}
-        self._types: dict[str, Type | ty.RecordDecl] = {}
-        self._opening: set[str] = set()
-        self._lets: dict[int, tuple[str, object]] = {}
-        self._instances: dict[str, Instance] = {}
-        for d in program.decls:
-            self._declare(d)
-
-    # ------------------------------------------------ declarations
-
-    def _declare(self, d: sx.Decl) -> None:
-        match d:
-            case sx.Def(span, name):
-                self._add(name, d, span)
-            case sx.TopLet(span, sx.LetFn(_, name)):
-                self._add(name, d, span)
-            case sx.TopLet(span, sx.Let(_, pattern)):
-                for name in pattern_names(pattern):
-                    self._add(name, d, span)
-            case sx.TypeDecl(span, name, _, body):
-                if name in self.types:
-                    self._twice(name, span, self.types[name].span)
-                self.types[name] = d
-                if isinstance(body, sx.SumBody):
-                    for ctor, _ in body.ctors:
-                        self._add(ctor, d, span)
-                elif isinstance(body, sx.RecordBody):
-                    self._add(name, d, span)
-            case sx.Import(_, module, alias):
-                self.imports[alias or module] = d
-            case sx.FromImport(_, _, names):
-                for name in names:
-                    self.imports[name] = d
-            case sx.TestDecl():
-                self.tests.append(d)
-            case sx.DerivativeDecl(span, fn):
-                if fn in self.rules:
-                    self._twice(f"the derivative of {fn}", span, self.rules[fn].span)
-                self.rules[fn] = d
-            case sx.Language(span, version):
-                if version != "1":
-                    self.errors.append(TypeError("DV0207", f"this is language 1, the file wants {version}", span))
-            case sx.RuleDecl(span) | sx.StrategyDecl(span) | sx.AdjointDecl(span) | sx.ImplicitDecl(span):
-                self._refuse(type(d).__name__.removesuffix("Decl").lower(), span)
-
-    def _refuse(self, what: str, span: Span) -> None:
-        try:
-            self.elab.not_yet(f"{what} declarations in a program", span)
-        except Error as e:
-            self.errors.append(e)
-
-    def _add(self, name: str, d: sx.Decl, span: Span) -> None:
-        if name in self.decls:
-            self._twice(name, span, self.decls[name].span)
-            return
-        self.decls[name] = d
-
-    def _twice(self, name: str, span: Span, before: Span) -> None:
-        self.errors.append(NameError("DV0202", f"{name} is defined twice", span,
-                                     labels=[Label(before, "the first definition")]))
-
-    # ------------------------------------------------ names and types
-
-    def names(self) -> list[str]:
-        """What the module defines, without types."""
-        return list(self.decls)
-
-    def scope_names(self) -> Iterator[str]:
-        yield from self.decls
-        yield from self.imports
-        yield from self.base_names()
-
-    def value(self, name: str) -> Value | None:
-        """The value of a name at module level."""
-        if name in self._values:
-            return self._values[name]
-        d = self.decls.get(name)
-        if d is not None:
-            return self._declared(name, d)
-        i = self.imports.get(name)
-        if i is not None:
-            return self._imported(name, i)
-        return self.base(name)
-
-    def _declared(self, name: str, d: sx.Decl) -> Value | None:
-        match d:
-            case sx.Def(span, _, params, ret, body, doc):
-                code = Code(name, params, ret, body, span, True, self.rules.get(name), doc)
-                self._values[name] = Closure(self.elab, code, self.env)
-            case sx.TopLet(span, sx.LetFn(_, _, params, ret, body, _), doc):
-                code = Code(name, params, ret, body, span, True, self.rules.get(name), doc)
-                self._values[name] = Closure(self.elab, code, self.env)
-            case sx.TopLet(span, sx.Let() as let):
-                return self._top_let(name, let, span)
-            case sx.TypeDecl(_, type_name, _, body):
-                found = self.type_of_name(type_name)
-                if isinstance(found, ty.RecordDecl):
-                    self._values[name] = RecordCtor(found)
-                elif isinstance(found, ty.SumT):
-                    k = [n for n, _ in found.decl.ctors].index(name)
-                    if found.decl.ctors[k][1]:
-                        self._values[name] = SumCtor(found.decl, k)
-                    else:
-                        return self.elab.make_sum(found.decl, k, (), d.span)
-        return self._values[name]
-
-    def _top_let(self, name: str, let: sx.Let, span: Span) -> Value:
-        """A constant stays one; what needs code is a core function without parameters."""
-        if id(let) in self._lets:
-            return self._let_value(name, let)
-        key = str(id(let))
-        if key in self._opening:
-            raise NameError("DV0206", f"{name} depends on itself", span)
-        self._opening.add(key)
-        try:
-            with self.elab.own_function() as b:
-                v = self.elab.let_value(let.value, let.type, self.env)
-                if vs.has_function(v) or self.elab.is_flex(v) or not any(True for _ in leaves(v)) or not b.stack[-1]:
-                    self._lets[id(let)] = ("inline", None)
-                else:
-                    f = self.elab.fresh_function_name(name)
-                    done = self.elab.finish(f, (), v, span)
-                    self.elab.functions[f] = done.function
-                    self._lets[id(let)] = ("call", done)
-        finally:
-            self._opening.discard(key)
-        return self._let_value(name, let)
-
-    def _let_value(self, name: str, let: sx.Let) -> Value:
-        how, done = self._lets[id(let)]
-        if how == "inline":
-            v = self.elab.let_value(let.value, let.type, self.env)
-        else:
-            assert isinstance(done, Compiled)
-            v = self.elab.call_function(done, [])
-        scope = Env(self.env)
-        self.elab.bind_pattern(let.pattern, v, scope)
-        return scope.names[name]
-
-    def type_of_name(self, name: str) -> Type | ty.RecordDecl | None:
-        if name in self._types:
-            return self._types[name]
-        d = self.types.get(name)
-        if d is None:
-            i = self.imports.get(name)
-            if isinstance(i, sx.FromImport):
-                return self.import_module(i.module, i.span).type_of_name(name)
-            return None
-        if name in self._opening:
-            self.elab.not_yet(f"recursive types ({name} contains itself)", d.span)
-        self._opening.add(name)
-        try:
-            self._types[name] = self._resolve_type(d)
-        finally:
-            self._opening.discard(name)
-        return self._types[name]
-
-    def _resolve_type(self, d: sx.TypeDecl) -> Type | ty.RecordDecl:
-        match d.body:
-            case sx.RecordBody(fields):
-                sig = Signature(self.env, given=False)
-                for s in d.sizes or ():
-                    sig.sizes[s] = Var(s, Scalar("i64"), nonneg=True)
-                sig.open = d.sizes is None
-                types: list[tuple[str, Type]] = []
-                for n, t in fields:
-                    if any(n == m for m, _ in types):
-                        raise NameError("DV0202", f"the field {n} stands twice in {d.name}", d.span)
-                    found = self.elab.resolve(t, sig)
-                    if ty.has_function(found):
-                        raise TypeError("DV0317", f"a function may not be a field ({n})", d.span)
-                    types.append((n, found))
-                return ty.RecordDecl(d.name, tuple(sig.sizes), tuple(sig.sizes.values()), tuple(types), d.span, d.doc)
-            case sx.SumBody(ctors):
-                decl = ty.SumDecl(d.name, (), d.span, d.doc)
-                found_: list[tuple[str, tuple[Type, ...]]] = []
-                for c, payload in ctors:
-                    sig = Signature(self.env, given=False)
-                    found_.append((c, tuple(ty.map_sizes(
-                        self.elab.resolve(t, sig), lambda p: p if p is not None and p.constant is not None else None)
-                        for t in payload)))
-                decl.ctors = tuple(found_)
-                return ty.SumT(decl)
-        body = d.body
-        assert not isinstance(body, sx.RecordBody | sx.SumBody)
-        sig = Signature(self.env, given=False)
-        for s in d.sizes or ():
-            sig.sizes[s] = Var(s, Scalar("i64"), nonneg=True)
-        return self.elab.resolve(body, sig)
-
-    # ------------------------------------------------ imports
-
-    def import_module(self, name: str, span: Span) -> Module:
-        if name in self.loaded:
-            found = self.loaded[name]
-            if found is None:
-                raise NameError("DV0205", f"the module {name} imports itself, over others perhaps", span)
-            return found
-        source = self.resolver(name) if self.resolver is not None else None
-        if source is None:
-            raise NameError("DV0204", f"there is no module {name}", span,
-                            help="modules are looked for beside the file, then along DERIVANT_PATH")
-        self.loaded[name] = None
-        try:
-            module = Module(parse(source), name, self.elab, self.resolver, self.loaded, self.base, self.base_names)
-            for i in dict.fromkeys(module.imports.values()):
-                module.import_module(i.module, i.span)
-        except Error:
-            del self.loaded[name]
-            raise
-        self.loaded[name] = module
-        return module
-
-    def _imported(self, name: str, i: sx.FromImport | sx.Import) -> Value | None:
-        module = self.import_module(i.module, i.span)
-        if isinstance(i, sx.Import):
-            return ModuleV(module)
-        if name in module.decls:
-            return module.value(name)
-        if name in module.types:
-            return None
-        self.elab.unknown_name(name, i.span, [*module.decls, *module.types], f"{i.module} has no")
+class Module(Declarations):
+    """A file whose declarations can be checked and made ready to run."""
 
     # ------------------------------------------------ checking
 
@@ -413,7 +75,8 @@ class Module:
                 if isinstance(d, sx.FromImport):
                     for name in d.names:
                         self._imported(name, d)
-                module.check()
+                if isinstance(module, Module):
+                    module.check()
             case sx.TestDecl():
                 self.test_instance(d)
             case sx.DerivativeDecl(span, fn):
@@ -559,6 +222,10 @@ class Module:
             todo += [s.op.fn for s in all_stmts(f.body) if isinstance(s.op, Call | Jvp | Vjp)]
             if f.derivative is not None:
                 todo.append(f.derivative)
+        size = sum(count_stmts(f.body) for f in reached.values())
+        if size > MAX_BINDINGS:
+            raise TypeError("DV0321", f"{entry} has {size} bindings after specialisation, {MAX_BINDINGS} are allowed",
+                            reached[entry].span, help="functions that take functions are copied for each use")
         return Program(reached, (entry,))
 
 

@@ -11,7 +11,7 @@ from ..compiler.ir import FLOATS, Atom, Const, Var
 from ..compiler.sizes import Poly, nonneg, number, poly_of
 from . import syntax as sx
 from . import values as vs
-from .elab_calls import Closure
+from .elab_functions import Closure
 from .elab_transforms import Lifted
 from .values import FnV, Leaf, Native, RecordV, TupleV, Value, leaves, map_leaves, rebuild
 
