@@ -199,7 +199,7 @@ def reshape(elab: Elaborator, span: Span, v: Value, n: Sequence[Value]) -> Value
 def flatten(elab: Elaborator, span: Span, v: Value) -> Value:
     a = array(elab, "flatten", v, span)
     if isinstance(a, Leaf):
-        return flat(elab, a)
+        return flat(elab, a, span)
     if len(a.axes) == 1:
         return a
     return elab.build([elab.atom(_product(a.axes))],
@@ -248,6 +248,12 @@ def map_(elab: Elaborator, span: Span, f: Value, arrays: Sequence[Value]) -> Val
         elab.equate(poly_of(n), poly_of(axes_of(a)[0]), span, "map: the arrays must have the same size",
                     names=("array 1", f"array {k}"))
     return elab.build([n], lambda idx: elab.apply(fn, [elab.index_value(a, idx, safe=True) for a in found], span))
+
+
+@builtin("filter", "f, v", "the elements for which f holds, in order")
+def filter_(elab: Elaborator, span: Span, f: Value, v: Value) -> Value:
+    fn = function(elab, "filter: f", f, span)
+    return elab.apply(from_prelude(elab, "filter"), [fn, array(elab, "filter", v, span)], span)
 
 
 # ---------------------------------------------------------------- structures

@@ -26,7 +26,7 @@ def jax_of(make: Any) -> Any:
     return reference
 
 
-X = lambda r: [0.4]  # noqa: E731
+X = lambda r: [0.4]
 
 
 def jets(jax: Any) -> Any:
@@ -57,25 +57,25 @@ def cubic(jax: Any) -> Any:
     return f
 
 
-VEC = lambda r: [normal(r, 3)]  # noqa: E731
+VEC = lambda r: [normal(r, 3)]
 closed("calculus/hessians", "full", VEC, jax_of(lambda jax: jax.hessian(cubic(jax))))
 closed("calculus/hessians", "product", lambda r: [normal(r, 3), normal(r, 3)],
        jax_of(lambda jax: lambda x, v: jax.hessian(cubic(jax))(x) @ v))
 closed("calculus/laplacian", "laplace", VEC, jax_of(lambda jax: lambda x: jax.numpy.trace(jax.hessian(cubic(jax))(x))),
        later=True)
 
-XA = lambda r: [normal(r, 3), 0.7]  # noqa: E731
+XA = lambda r: [normal(r, 3), 0.7]
 closed("calculus/jacobians", "with_x", XA,
        jax_of(lambda jax: jax.jacobian(lambda x, a: a * x * jax.numpy.roll(x, -1))))
 closed("calculus/jacobians", "with_a", XA, lambda np, x, a: x * np.roll(x, -1))
 closed("calculus/laplacian", "spread", VEC, lambda np, x: np.sum(3 * x**2), later=True)
-JV = lambda r: [normal(r, 3), 0.7, normal(r, 3), -0.4]  # noqa: E731
+JV = lambda r: [normal(r, 3), 0.7, normal(r, 3), -0.4]
 closed("calculus/jvp_vjp", "forward", JV, lambda np, x, s, dx, ds: (
     s * np.cos(x) * dx + ds * np.sin(x), 2 * s * ds * np.sum(x) + s * s * np.sum(dx)))
 closed("calculus/jvp_vjp", "backward", JV, lambda np, x, s, y, z: (
     s * np.cos(x) * y + s * s * z, np.sin(x) @ y + 2 * s * np.sum(x) * z))
 closed("calculus/jvp_vjp", "adjoint_test", lambda r: [*JV(r), normal(r, 3), 1.3], lambda np, *args: 0.0)
-TWO = lambda r: [normal(r, 4), normal(r, 4)]  # noqa: E731
+TWO = lambda r: [normal(r, 4), normal(r, 4)]
 closed("calculus/linearize", "twice", TWO, lambda np, x, v: np.cumsum(x * x) + 3 * np.cumsum(2 * x * v))
 closed("calculus/linearize", "turned", TWO, lambda np, x, w: 2 * x * np.cumsum(w[::-1])[::-1])
 case("calculus/rules", "all_of", lambda r: [0.02, normal(r, 3)], derivatives=True)(
@@ -122,7 +122,7 @@ def ode(p: Any, y: Any, steps: int) -> Any:
     return y
 
 
-ODE = lambda r: [[1.2, 0.7], 0.3, 6]  # noqa: E731
+ODE = lambda r: [[1.2, 0.7], 0.3, 6]
 closed("calculus/sensitivity", "sensitivities", ODE,
        jax_of(lambda jax: lambda p, y, n: jax.grad(ode)(jax.numpy.array(p), y, n)))
 closed("calculus/sensitivity", "second", ODE,

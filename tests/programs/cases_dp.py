@@ -40,7 +40,7 @@ def knapsack(np: Any, weight: Any, value: Any, capacity: int) -> Any:
     best = []
     for c in range(capacity + 1):
         options = [s for k in range(5) for s in itertools.combinations(range(4), k) if sum(weight[i] for i in s) <= c]
-        best.append(max((sum((value[i] for i in s), 0.0 * value[0]) for s in options), key=float))
+        best.append(np.max(np.stack([sum((value[i] for i in s), 0.0 * value[0]) for s in options])))
     return np.stack(best)
 
 
@@ -63,7 +63,7 @@ def common(np: Any, a: Any, b: Any) -> Any:
     return t[-1, -1]
 
 
-@case("dp/shortest_paths", "paths", lambda r: [uniform(r, 5, 5) * (1 - numpy.eye(5))], grad="d")
+@case("dp/shortest_paths", "paths", lambda r: [uniform(r, 5, 5)], grad="d")
 def paths(np: Any, d: Any) -> Any:
     for k in range(len(d)):
         d = np.minimum(d, d[:, k, None] + d[None, k])
@@ -73,12 +73,12 @@ def paths(np: Any, d: Any) -> Any:
 @case("dp/viterbi_path", "path", lambda r: [normal(r, 5, 3), normal(r, 3, 3)])
 def viterbi_path(np: Any, score: Any, move: Any) -> Any:
     def total(p: Any) -> Any:
-        return sum(score[k, s] for k, s in enumerate(p)) + sum(move[a, b] for a, b in zip(p, p[1:], strict=False))
+        return sum(score[k, s] for k, s in enumerate(p)) + sum(move[a, b] for a, b in itertools.pairwise(p))
 
     return numpy.array(max(itertools.product(range(3), repeat=5), key=total))
 
 
-CHAIN = lambda r: [normal(r, 4, 3), normal(r, 3, 3)]  # noqa: E731
+CHAIN = lambda r: [normal(r, 4, 3), normal(r, 3, 3)]
 
 
 @case("dp/partition_function", "logz", CHAIN, grad="node edge")
@@ -95,7 +95,7 @@ def marginals(np: Any, node: Any, edge: Any) -> Any:
     weight = numpy.zeros((t, s))
     for p in itertools.product(range(s), repeat=t):
         w = numpy.exp(sum(node[k, i] for k, i in enumerate(p)) + sum(
-            edge[a, b] for a, b in zip(p, p[1:], strict=False)))
+            edge[a, b] for a, b in itertools.pairwise(p)))
         for k, i in enumerate(p):
             weight[k, i] += w
     return weight / weight[0].sum()
@@ -108,4 +108,4 @@ def ways(np: Any, coins: Any, total: int) -> Any:
 
 @case("dp/max_subarray", "largest", lambda r: [normal(r, 9)], grad="v")
 def largest(np: Any, v: Any) -> Any:
-    return max((np.sum(v[i:j]) for i in range(len(v)) for j in range(i + 1, len(v) + 1)), key=float)
+    return np.max(np.stack([np.sum(v[i:j]) for i in range(len(v)) for j in range(i + 1, len(v) + 1)]))

@@ -14,7 +14,7 @@ def cdf(np: Any, x: Any) -> Any:
     return 0.5 * np.special.erfc(-x / np.sqrt(2.0))
 
 
-BS = lambda r: [1.1, 1.0, 0.7, 0.05, 0.3]  # noqa: E731
+BS = lambda r: [1.1, 1.0, 0.7, 0.05, 0.3]
 
 
 @case("finance/black_scholes", "call", BS, grad="s k t r sigma")
@@ -58,7 +58,7 @@ def put(np: Any, s: Any, k: Any, r: Any, sigma: Any, t: Any, n: int) -> Any:
     return v[0]
 
 
-COV = lambda r: numpy.cov(normal(r, 4, 20)) + 0.1 * numpy.eye(4)  # noqa: E731
+COV = lambda r: numpy.cov(normal(r, 4, 20)) + 0.1 * numpy.eye(4)
 
 
 @case("finance/portfolio", "least", lambda r: [COV(r)], grad="cov")
@@ -72,7 +72,7 @@ def sharpe(np: Any, w: Any, mu: Any, cov: Any) -> Any:
     return (w @ mu) / np.sqrt(w @ cov @ w)
 
 
-PAYMENTS = lambda r: [{"time": numpy.arange(1.0, 5.0), "amount": 1 + uniform(r, 4)}, 0.05]  # noqa: E731
+PAYMENTS = lambda r: [{"time": numpy.arange(1.0, 5.0), "amount": 1 + uniform(r, 4)}, 0.05]
 
 
 @case("finance/bonds", "price", PAYMENTS, grad="payments y")

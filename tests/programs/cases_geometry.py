@@ -8,7 +8,7 @@ import numpy
 
 from .cases import case, normal, uniform
 
-CAMERAS = lambda r: [  # noqa: E731
+CAMERAS = lambda r: [
     {"rotation": normal(r, 2, 3), "centre": normal(r, 2, 3), "focal": 1 + uniform(r, 2), "principal": normal(r, 2, 2),
      "radial": 0.1 * normal(r, 2, 2)},
     normal(r, 3, 3) + 3, numpy.array([[0, 1], [1, 2], [1, 0], [0, 0]]), uniform(r, 4), normal(r, 4, 2)]

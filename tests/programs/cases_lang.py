@@ -10,7 +10,7 @@ import numpy
 
 from .cases import case, normal, uniform
 
-V = lambda r: [normal(r, 7)]  # noqa: E731
+V = lambda r: [normal(r, 7)]
 F32 = numpy.float32
 
 case("lang/loops", "extremes", V)(lambda np, v: (np.sum(v), np.max(v), np.min(v), np.sum(v > 0)))
@@ -170,7 +170,7 @@ case("lang/greek", "density", lambda r: [0.3, 0.1, 1.2], grad="x μ σ")(
     lambda np, x, m, s: np.exp(-(((x - m) / s) ** 2) / 2) / (s * np.sqrt(2 * np.pi)))
 case("lang/defaults", "uses", lambda r: [1.7], grad="x")(
     lambda np, x: x * (0.5**3 + 0.5 + 0.75**3 + 0.9**3))
-MODEL = lambda r: {"w": normal(r, 2, 3), "b": normal(r, 3), "scale": 0.5}  # noqa: E731
+MODEL = lambda r: {"w": normal(r, 2, 3), "b": normal(r, 3), "scale": 0.5}
 case("lang/parameter_sets", "step", lambda r: [MODEL(r), MODEL(r), 0.1])(
     lambda np, p, g, rate: {k: p[k] - rate * g[k] for k in p})
 case("lang/parameter_sets", "shrink", lambda r: [MODEL(r)])(lambda np, p: {k: 0.5 * p[k] for k in p})

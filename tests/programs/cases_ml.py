@@ -8,7 +8,7 @@ import numpy
 
 from .cases import case, normal, uniform
 
-NET = lambda r: [  # noqa: E731
+NET = lambda r: [
     {"w1": normal(r, 3, 2), "b1": normal(r, 3), "w2": normal(r, 2, 3), "b2": normal(r, 2)}, normal(r, 4, 2),
     normal(r, 4, 2)]
 

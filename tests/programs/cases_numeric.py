@@ -55,10 +55,14 @@ def power(np: Any, re: Any) -> Any:
     return np.abs(np.fft.fft(re)) ** 2
 
 
-SPD = lambda r: (lambda a: a @ a.T + numpy.eye(4))(normal(r, 4, 4))  # noqa: E731
+
+def positive(r: Any) -> Any:
+    a = normal(r, 4, 4)
+    return a @ a.T + numpy.eye(4)
 
 
-@case("numeric/conjugate_gradient", "solve_spd", lambda r: [SPD(r), normal(r, 4)], tol=1e-9)
+
+@case("numeric/conjugate_gradient", "solve_spd", lambda r: [positive(r), normal(r, 4)], tol=1e-9)
 def cg(np: Any, a: Any, b: Any) -> Any:
     return np.linalg.solve(a, b)
 
@@ -101,12 +105,12 @@ def weights(np: Any, x: Any) -> Any:
     return 1 / np.prod(d, axis=1)
 
 
-@case("numeric/power_iteration", "largest", lambda r: [SPD(r)], tol=1e-9)
+@case("numeric/power_iteration", "largest", lambda r: [positive(r)], tol=1e-9)
 def largest(np: Any, a: Any) -> Any:
     return np.linalg.eigvalsh(a)[-1]
 
 
-SQUARE = lambda r: [normal(r, 3, 3)]  # noqa: E731
+SQUARE = lambda r: [normal(r, 3, 3)]
 
 
 @case("numeric/linalg", "logdet", SQUARE, grad="a")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,14 @@ import numpy
 import pytest
 from derivant.compiler import interpret
 from derivant.compiler.errors import Source, UnsupportedError
-from derivant.compiler.ir import Jvp, Program, Vjp, all_stmts
+from derivant.compiler.ir import Program
+from derivant.compiler.verify import verify
 from derivant.frontend import syntax as sx
 from derivant.frontend.modules import Instance, load_module
 from derivant.frontend.parser import parse
+from derivant.passes.differentiate import resolve
+from derivant.runtime.native import compile_native
+from derivant.runtime.optimise import optimise
 
 from .cases import Case
 
@@ -29,18 +34,36 @@ Backend = Callable[[Program, str, Sequence[Any]], list[Any]]
 
 
 def interpreted(program: Program, entry: str, args: Sequence[Any]) -> list[Any]:
-    return interpret.run(program, entry, args, write=lambda line: None)
+    """The core as it was elaborated, derivatives resolved."""
+    return interpret.run(resolved(program), entry, args, write=quiet)
 
 
-BACKENDS: dict[str, Backend] = {"interpreter": interpreted}
+def optimised(program: Program, entry: str, args: Sequence[Any]) -> list[Any]:
+    """What the optimiser made of it, verified and interpreted."""
+    program, _ = optimise(program)
+    verify(program)
+    return interpret.run(program, entry, args, write=quiet)
+
+
+def native(program: Program, entry: str, args: Sequence[Any]) -> list[Any]:
+    program, _ = optimise(program)
+    return list(compile_native(program.functions[entry], write=quiet)(args))
+
+
+def quiet(line: str) -> None:
+    """`show` of the programs is not looked at."""
+
+
+BACKENDS: dict[str, Backend] = {"interpreter": interpreted, "optimised": optimised, "native": native}
 
 
 def text_of(program: str) -> str:
     return (FOLDER / f"{program}.dv").read_text(encoding="utf-8")
 
 
+@lru_cache(maxsize=4)
 def instance(name: str, text: str, function: str) -> Instance:
-    """The function as an entry, with derivatives resolved where there are any."""
+    """The function as an entry of a core program."""
     module = load_module(Source(f"{name}.dv", text))
     module.check()
     return module.instantiate(function)
@@ -48,11 +71,6 @@ def instance(name: str, text: str, function: str) -> Instance:
 
 def resolved(program: Program) -> Program:
     """The program without `Jvp` and `Vjp`."""
-    if not any(isinstance(s.op, Jvp | Vjp) for f in program.functions.values() for s in all_stmts(f.body)) and not any(
-            f.derivative for f in program.functions.values()):
-        return program
-    from derivant.passes.differentiate import resolve
-
     return resolve(program)
 
 
@@ -75,7 +93,7 @@ def run(
     ready = [numpy.asarray(a, dtype=kinds[p.type.kind]) for p, a in zip(entry.function.params, flat, strict=True)]
     ready = [a if a.ndim else a[()] for a in ready]
     entry.check_sizes(ready)
-    results = BACKENDS[backend](resolved(entry.program), entry.entry, ready)
+    results = BACKENDS[backend](entry.program, entry.entry, ready)
     return [numpy.asarray(r) for r in results[entry.hidden:]]
 
 
@@ -94,26 +112,29 @@ def expected(case: Case) -> Iterator[None]:
 # ---------------------------------------------------------------- gradients
 
 
-def with_gradient(text: str, function: str, wrt: Sequence[str], array: bool) -> str:
-    """The program with `gradient`, which has the parameters of `function`.
+def with_gradient(text: str, function: str, wrt: Sequence[str], parts: int, array: bool) -> str:
+    """The program with `gradient_`, which has the parameters of `function`.
 
-    A function that gives an array is summed up as sin(result).
+    A function that gives an array, or a tuple of so many numbers, is summed up as sin(result).
     """
     tree = parse(Source("program.dv", text))
     d = next(d for d in tree.decls if isinstance(d, sx.Def) and d.name == function)
     lines = text.splitlines()
     params = ", ".join(lines[p.span.line - 1][p.span.col - 1:p.span.end_col - 1] for p in d.params)
-    names = [p.name for p in d.params]
-    call = f"{function}({', '.join(names)})"
-    kind = "f32" if "f32" in params else "f64"
-    objective = f"total(sin({call}))" if array else call
-    extra = f"\n\ndef objective_({params}) -> {kind} = {objective}\n"
-    if array:
-        extra = extra.replace("total(", "total_(")
-        extra += "\ndef total_(v) = reduce(fn (a, b) -> a + b, 0, flatten(v))\n"
-    extra += f"\ndef gradient_({params}) = grad(objective_, wrt = ({', '.join(wrt)}"
-    extra += f"))({', '.join(names)})\n" if len(wrt) > 1 else f"))({', '.join(names)})\n"
-    return text + extra
+    names = ", ".join(p.name for p in d.params)
+    value = f"{function}({names})"
+    if parts:
+        value = " + ".join(f"sin({value}[{k}])" for k in range(parts))
+    elif array:
+        value = f"total_(sin({value}))"
+    wanted = ", ".join(wrt) if len(wrt) == 1 else f"({', '.join(wrt)})"
+    return text + f"""
+def objective_({params}) -> {"f32" if "f32" in params else "f64"} = {value}
+
+def total_(v) = reduce(fn (a, b) -> a + b, 0, flatten(v))
+
+def gradient_({params}) = grad(objective_, wrt = {wanted})({names})
+"""
 
 
 # ---------------------------------------------------------------- comparing

@@ -43,7 +43,7 @@ def arrays(value: Any, module: Any) -> Any:
 
 
 def jax_gradient(reference: Any, args: list[Any], positions: list[int]) -> Any:
-    """The gradient of the reference, or of the sum of sin(result) where that is an array."""
+    """The gradient of the reference, or of the sum of sin(result) where that is an array or a tuple."""
     import jax
 
     library = jax_library()
@@ -57,7 +57,14 @@ def jax_gradient(reference: Any, args: list[Any], positions: list[int]) -> Any:
         for k, v in zip(positions, some, strict=True):
             full[k] = v
         result = reference(library, *full)
+        if isinstance(result, tuple):
+            return sum(jax.numpy.sum(jax.numpy.sin(r)) for r in result)
         return jax.numpy.sum(jax.numpy.sin(result)) if jax.numpy.ndim(result) else result
 
     grads = jax.grad(objective, argnums=tuple(range(len(positions))))(*(given[k] for k in positions))
-    return grads
+    return tuple(_in_order(g, args[k]) for g, k in zip(grads, positions, strict=True))
+
+
+def _in_order(grad: Any, like: Any) -> Any:
+    """JAX sorts the keys of a dict."""
+    return {k: grad[k] for k in like} if isinstance(like, dict) else grad
