@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from derivant.compiler.build import Builder
-from derivant.compiler.ir import ONE, ZERO, Array, Atom, Const, Function, Scalar, Var, integer
+from derivant.compiler.ir import ZERO, Array, Atom, Const, Function, Scalar, Var, integer
 
 F64, I64 = Scalar("f64"), Scalar("i64")
 
@@ -222,4 +222,4 @@ class RandomProgram:
             self.keep(k, v)
 
 
-__all__ = ["ONE", "RandomProgram"]
+
