@@ -55,12 +55,14 @@ Key = tuple[object, ...]
 
 
 def merge(f: Function, log: Log | None = None) -> Function:
-    """The function with its loops and ifs merged, at every depth."""
-    env: Env = {}
-    return f.with_body(_block(f.body, env, log))
+    """The function with its loops and ifs merged, at every depth; itself if nothing merges."""
+    log = Log() if log is None else log
+    before = log.total("merge")
+    body = _block(f.body, {}, log)
+    return f if log.total("merge") == before else f.with_body(body)
 
 
-def _block(block: Block, env: Env, log: Log | None) -> Block:
+def _block(block: Block, env: Env, log: Log) -> Block:
     stmts: list[Stmt] = []
     for group in _groups(block):
         renamed: dict[Var, Var] = {}
@@ -239,10 +241,9 @@ def _ordered(stmts: tuple[Stmt, ...], groups: list[list[int]], edges: list[set[i
 # ---------------------------------------------------------------- merging
 
 
-def _join(group: list[Stmt], renamed: dict[Var, Var], log: Log | None) -> Stmt:
+def _join(group: list[Stmt], renamed: dict[Var, Var], log: Log) -> Stmt:
     """One statement for several, with fresh variables; `renamed` maps the old ones to them."""
-    if log is not None:
-        log.fire("merge", group[0].prov.span)
+    log.fire("merge", group[0].prov.span)
     spans = tuple(dict.fromkeys(id(x) for s in group for x in s.prov.spans))
     by_id = {id(x): x for s in group for x in s.prov.spans}
     first = group[0].prov

@@ -141,6 +141,7 @@ class Normaliser:
         self.facts: tuple[Poly, ...] = ()
         self.equal: dict[Var, Poly] = {}
         self.known: dict[Var, bool] = {}
+        self.proofs: dict[tuple[Atom, Atom], bool] = {}
         self.whole: set[Var] = set()
         self.cells: dict[object, cells.Cell] = {}
         self.arrays: dict[object, Var] = {}
@@ -277,8 +278,14 @@ class Normaliser:
     def _in_range(self, i: Atom, n: Atom, facts: tuple[Poly, ...]) -> bool:
         if type(i) is Var and i.extent is not None and i.extent == n:
             return True
-        p, q = (self.poly(i), self.poly(n)) if facts else (poly_of(i), poly_of(n))
-        return nonneg(p, facts) and nonneg(q - p - _ONE, facts)
+        if facts:
+            p, q = self.poly(i), self.poly(n)
+            return nonneg(p, facts) and nonneg(q - p - _ONE, facts)
+        known = self.proofs.get((i, n))
+        if known is None:
+            p, q = poly_of(i), poly_of(n)
+            known = self.proofs[i, n] = nonneg(p) and nonneg(q - p - _ONE)
+        return known
 
     # ------------------------------------------------ statements
 

@@ -69,11 +69,15 @@ def table(nz: Normaliser, v: Var, scope: Scope, build: Build) -> Var:
 
 
 def by_dependence(nz: Normaliser, index: Var, leaves: Sequence[tuple[str, Atom]]) -> list[list[int]] | None:
-    """The outs of a closed loop grouped by the outer loops that they depend on; None if all agree."""
+    """The outs of a closed loop in groups, those apart that can leave an outer loop; None if none can."""
+    around = {s.index for s in nz.scopes if s.kind == "loop"}
+    if not around:
+        return None
     groups: dict[object, list[int]] = {}
     for k, (_, a) in enumerate(leaves):
         found = _dependence(nz, a)
-        groups.setdefault(None if found is None else frozenset(found - {index}), []).append(k)
+        free = found is not None and not around <= found
+        groups.setdefault(frozenset(found - {index}) if found is not None and free else None, []).append(k)
     return list(groups.values()) if len(groups) > 1 else None
 
 

@@ -42,10 +42,8 @@ def _dead(f: Function, functions: Functions, log: Log) -> Function:
     return dead_code(f, functions)
 
 
-_PLAIN = Options(rules=shipped("exact"), finite=shipped("finite"))
-_HOIST = replace(_PLAIN, tables=True)
+_PLAIN = Options(rules=shipped("exact"), finite=shipped("finite"), tables=True)
 _LAST = replace(_PLAIN, speculate=True)
-_LAST_HOIST = replace(_LAST, tables=True)
 
 
 def dead(why: str) -> Pass:
@@ -56,12 +54,16 @@ def rules(options: Options, why: str) -> Pass:
     return Pass("rules", why, _rules(options))
 
 
-def hoist(options: Options, why: str) -> Pass:
-    return Pass("hoist", why, _rules(options))
+def merged(options: Options, why: str) -> Pass:
+    """Merging, and where something merged the rules for the bodies that are new."""
 
+    def apply(f: Function, functions: Functions, log: Log) -> Function:
+        new = merge(f, log)
+        if new is f:
+            return f
+        return dead_code(normalise(new, options, log=log, functions=functions), functions)
 
-def merged(why: str) -> Pass:
-    return Pass("merge", why, lambda f, functions, log: merge(f, log))
+    return Pass("merge", why, apply)
 
 
 BEFORE_AD: Pipeline = (
@@ -69,23 +71,12 @@ BEFORE_AD: Pipeline = (
          lambda f, functions, log: inline(f, functions, log=log)),
     dead("nothing is rewritten that nobody needs"),
     rules(_PLAIN, "what leaves a loop here transposes to `sum first, scale later`"),
-    dead("inlined arrays and replaced operands are garbage now"),
-    hoist(_HOIST, "a table transposes to a sum over the loops that it left; merging would tie them"),
-    dead("what the tables replaced"),
-    merged("one loop where the program says several; after the algebra, which merging would hide"),
-    rules(_PLAIN, "what stands in one body now is computed once"),
-    dead("the loops that were merged away"),
+    dead("inlined arrays and replaced operands are garbage now, and would hold merging back"),
+    merged(_PLAIN, "one loop where the program says several; after the algebra, which merging would hide"),
 )
 
 AFTER_AD: Pipeline = (
-    dead("a derivative makes results that were not asked for"),
-    rules(_PLAIN, "zeros, one-hot arrays, recomputed residuals"),
-    dead("inlined arrays and replaced operands are garbage now"),
-    hoist(_HOIST, "before merging, which ties loops together"),
-    dead("what the tables replaced"),
-    merged("the recomputation of a body meets the body"),
-    rules(_PLAIN, "what stands in one body now is computed once"),
-    dead("before anything is differentiated again"),
+    merged(_PLAIN, "inner loops that the algebra brought together"),
 )
 
 FINAL: Pipeline = (
@@ -93,15 +84,9 @@ FINAL: Pipeline = (
          lambda f, functions, log: inline(f, functions, custom=True, log=log)),
     dead("nothing is rewritten that nobody needs"),
     rules(_LAST, "nothing is differentiated any more: ifs may become selections"),
-    dead("before storage is decided"),
-    hoist(_LAST_HOIST, "tables stand before the loops that they leave; before merging, which ties loops together"),
-    dead("what the tables replaced"),
-    merged("storage is decided last"),
-    rules(_LAST, "what stands in one body now is computed once"),
-    dead("what merging left over"),
-    merged("inner loops that the algebra brought together"),
-    rules(_LAST, "the same within them"),
-    dead("counts of uses must be true"),
+    dead("inlined arrays and replaced operands are garbage now, and would hold merging back"),
+    merged(_LAST, "storage is decided last"),
+    merged(_LAST, "inner loops that the algebra brought together"),
     Pass("join", "one destination for what the algebra split; it would split again",
          lambda f, functions, log: join_outs(f, log)),
 )
