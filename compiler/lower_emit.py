@@ -150,7 +150,9 @@ class Emitter:
         self.emit(Check(cond, self.site(code, message, [v.kind for v in values], span), tuple(values)))
 
     def check_index(self, i: Operand, size: Operand, axis: int, span: Span | None) -> None:
-        inside = self.op("and", "bool", self.op("ge", "bool", i, ZERO), self.op("lt", "bool", i, size))
+        inside = self.op("lt", "bool", i, size)
+        if not (isinstance(i, Const) and i.value >= 0):
+            inside = self.op("and", "bool", self.op("ge", "bool", i, ZERO), inside)
         self.check(inside, "DV0501", f"index {{0}} is out of bounds for axis {axis} of size {{1}}", (i, size), span)
 
 

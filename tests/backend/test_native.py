@@ -24,7 +24,7 @@ from derivant.compiler.errors import (
     TypeError,
     ValueError_,
 )
-from derivant.compiler.ir import ZERO, Array, Atom, Prov, Scalar, Var, integer
+from derivant.compiler.ir import ZERO, Array, Atom, Prov, Var, integer
 from derivant.runtime.native import compile_native
 
 from .agree import agree
@@ -309,7 +309,6 @@ def test_exception_while_showing() -> None:
 
 def test_names_of_functions() -> None:
     for name in ("f'", "größe", "a.b c", "", "exp"):
-        v = Var("v", Scalar("f64"))
-        fn = function([v], lambda b: [b.prim("exp", v)])
+        fn = function([s], lambda b: [b.prim("exp", s)])
         object.__setattr__(fn, "name", name)
         assert compile_native(fn)([0.0]) == [1.0]

@@ -16,7 +16,7 @@ from derivant.runtime.native import compile_native
 
 INF, NAN = float("inf"), float("nan")
 FLOATS = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.7, -3.7, 1e-9, -7.25, 12.0, 1e300, -1e300, INF, -INF, NAN]
-SINGLES = [x for x in FLOATS if abs(x) < 1e38 or abs(x) == INF or x != x]
+SINGLES = [x for x in FLOATS if abs(x) < 1e38 or abs(x) == INF or np.isnan(x)]
 INTS = [0, 1, -1, 2, -2, 3, -3, 7, -7, 10, 63, 2**31 - 1, -(2**31)]
 LONGS = [*INTS, 2**63 - 1, -(2**63)]
 VALUES: dict[str, list[Any]] = {"f64": FLOATS, "f32": SINGLES, "i64": LONGS, "i32": INTS, "bool": [False, True]}
