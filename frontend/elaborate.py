@@ -207,7 +207,7 @@ class Elaborator(Transforms):
                     c = self.condition(self.elaborate(cond, env), cond.span)
                     text, exprs = parse_message(message, span)
                     atoms = [self._shown(x, env) for x in exprs]
-                    self.b.assert_(c, "DV0507", text, *atoms)
+                    self.b.assert_(c, *check_code(text), *atoms)
                     self._learn_assert(cond, env)
                 return env
             case sx.Let(span, pattern, annotation, value):
@@ -265,3 +265,8 @@ class Elaborator(Transforms):
                     self.learn(poly_of(a.atom), poly_of(b.atom))
 
 
+def check_code(message: str) -> tuple[str, str]:
+    """The code and the message of an `assert`: `DV0508: …`, as printed programs have it, or DV0507."""
+    code, colon, rest = message.partition(": ")
+    printed = colon and len(code) == 6 and code.startswith("DV05") and code[4:].isdecimal()
+    return (code, rest) if printed else ("DV0507", message)
