@@ -25,22 +25,20 @@ def test_text() -> None:
         b.update(x, [integer(1)], c(0.5))])
     assert print_loops(lower(fn)) == """\
 loops 1
-func f(@x.1 : f64[%x_n0.1] in given (%x_n0.1), %s.1 : f64) -> (@out.1 : f64[%x_n0.1] out, %t.2 : f64, @out.2 : f64[%x_n0.1] out) {
+func f(@x.1 : f64[%x_n0.1] in given (%x_n0.1), %s.1 : f64) -> (@out.1 : f64[%x_n0.1] out, %t.3 : f64, @out.2 : f64[%x_n0.1] out) {
   for %i.1 < %x_n0.1 seq {
     %t.1 : f64 = @x.1[%i.1]
-    %t.3 : f64 = mul(%t.1, %s.1)
-    @out.1[%i.1] = %t.3
+    %t.2 : f64 = mul(%t.1, %s.1)
+    @out.1[%i.1] = %t.2
   }
-  %t.2 : f64 = copy(-inf)
+  %t.3 : f64 = copy(-inf)
   for %i.2 < %x_n0.1 seq {
     %t.4 : f64 = @x.1[%i.2]
-    %t.5 : f64 = max(%t.2, %t.4)
-    %t.2 : f64 = copy(%t.5)
+    %t.5 : f64 = max(%t.3, %t.4)
+    %t.3 : f64 = copy(%t.5)
   }
-  %t.6 : bool = ge(1, 0)
-  %t.7 : bool = lt(1, %x_n0.1)
-  %t.8 : bool = and(%t.6, %t.7)
-  check %t.8, 0(1, %x_n0.1)
+  %t.6 : bool = lt(1, %x_n0.1)
+  check %t.6, 0(1, %x_n0.1)
   copy @out.2[] = @x.1[]
   @out.2[1] = 0.5
 }
