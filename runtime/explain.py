@@ -57,9 +57,9 @@ def _typed(instance: Instance) -> str:
 
 
 def _loops(instance: Instance) -> str:
-    from .loops_text import loops_text
+    from ..compiler.loops_printer import print_loops
 
-    return loops_text(instance.loops)
+    return print_loops(instance.loops)
 
 
 def _fired(instance: Instance) -> str:

@@ -13,7 +13,7 @@ from ..compiler.sizes import Poly, number, of_factor
 from ..frontend import modules
 from ..frontend import syntax as sx
 from ..frontend import types as ty
-from ..frontend.elab_calls import Closure, Code, Typed, is_mono
+from ..frontend.elab_functions import Closure, Code, Typed, is_mono
 from ..frontend.elab_types import Signature as Sizes
 from ..frontend.parser import parse_expr
 from ..frontend.values import record_sizes, type_of

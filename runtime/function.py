@@ -43,6 +43,9 @@ class Function:
         self._wrap = wrap
         self._ready: dict[_Key, Instance] = {}
         self._lifts = bool(signature.params) and all(isinstance(p.type, shapes.Scalar) for p in signature.params)
+        types = tuple(p.type for p in signature.params)
+        self._declared_types = None if any(isinstance(t, shapes.Any) for t in types) else types
+        self._fixed: Instance | None = None  # of the declared types: most calls need no other
         self.__name__ = self.__qualname__ = signature.name
         self.__doc__ = signature.doc
         self.__module__ = "derivant"
@@ -98,16 +101,22 @@ class Function:
         else:
             given = _ALL
         reader = Reader(self._all.name, self._spans)
-        types, leaves = [], []
+        types: list[shapes.Type] = []
+        leaves: list[Any] = []
+        usual = given is _ALL and self._declared_types is not None
         for p, v in zip(params, values, strict=True):
             t = p.type
             if type(t) is shapes.Any:
                 t = infer(v, p.name, self._all.name, t.sizes)
             elif self._lifts and type(v) is not float:
                 t = _lifted(t, v)
+                usual = usual and t is p.type
             types.append(t)
             leaves += reader.read(v, t, p.name)
-        instance = self._instance((given, tuple(types)))
+        instance = self._fixed if usual else None
+        if instance is None:
+            instance = self._instance((given, tuple(types)))
+            self._fixed = instance if usual else self._fixed
         try:
             result = rebuild(instance.run(leaves), instance.result)
         except errors.Error as e:

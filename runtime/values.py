@@ -44,6 +44,8 @@ class Reader:
     def read(self, value: Any, t: shapes.Type, name: str) -> list[Any]:
         """The leaves of one argument."""
         self.param = name
+        if type(value) is float and type(t) is Scalar and t.kind == "f64":
+            return [value]
         if type(value) is np.ndarray and type(t) is Array and type(t.element) is Scalar:
             return [self._array(value, t, name)]
         out: list[Any] = []
@@ -160,7 +162,7 @@ class Reader:
         if isinstance(size, int):
             if size != n:
                 self._fail_size(f"{where} has size {n}, expected {size}")
-        elif size.isidentifier() and size != "_":
+        elif size != "_" and size.isidentifier():
             known = self.sizes.setdefault(size, (n, where if axis is not None else f"the argument `{path}`"))
             if known[0] != n:
                 verb = "is" if axis is None else "has size"
