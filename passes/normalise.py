@@ -142,6 +142,7 @@ class Normaliser:
         self.equal: dict[Var, Poly] = {}
         self.known: dict[Var, bool] = {}
         self.proofs: dict[tuple[Atom, Atom], bool] = {}
+        self.found: dict[Var, Atom] = {}  # results of argmax and argmin: the extent of their loop
         self.whole: set[Var] = set()
         self.cells: dict[object, cells.Cell] = {}
         self.arrays: dict[object, Var] = {}
@@ -271,14 +272,17 @@ class Normaliser:
         total = all(self._in_range(i, n, ()) for i, n in zip(index, shape, strict=False))
         if total or safe:
             return True, total
-        if not self.facts and not self.equal:
-            return False, False
-        return all(self._in_range(i, n, self.facts) for i, n in zip(index, shape, strict=False)), False
+        return all(self._in_range(i, n, self.facts) or self._found(i, n) for i, n in zip(index, shape, strict=False)), False
+
+    def _found(self, i: Atom, n: Atom) -> bool:
+        """Is it what `argmax` gives for an axis of this size?  (It stands behind a check that there is one.)"""
+        size = self.found.get(i) if type(i) is Var else None
+        return size is not None and self.same_size(size, n)
 
     def _in_range(self, i: Atom, n: Atom, facts: tuple[Poly, ...]) -> bool:
         if type(i) is Var and i.extent is not None and i.extent == n:
             return True
-        if facts:
+        if facts or self.equal:
             p, q = self.poly(i), self.poly(n)
             return nonneg(p, facts) and nonneg(q - p - _ONE, facts)
         known = self.proofs.get((i, n))

@@ -212,6 +212,7 @@ def result_vars(nz: Normaliser, op: Loop, finals: Sequence[Var]) -> tuple[Var, .
         shape = tuple(nz.outside(env.get(x, x) if type(x) is Var else x) for x in a.type.shape)
         if mode in ("argmax", "argmin"):
             vars.append(Var("t", _I64, nonneg=True))
+            nz.found[vars[-1]] = extent
         else:
             vars.append(Var("t", array_type(a.type.kind, (extent, *shape) if mode == "build" else shape)))
     if trip is not None:

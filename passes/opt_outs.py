@@ -21,8 +21,8 @@ from ..compiler.ir import (
     Const,
     Delta,
     Fill,
+    If,
     Index,
-    Loop,
     Plus,
     Prim,
     Stmt,
@@ -129,13 +129,22 @@ class Outs:
                 if all(nz.in_bounds(before, array.type.shape, False)):
                     nz.fire("build_eta")
                     return lambda: arrays.index(nz, array, before, True)
-        if isinstance(op, Prim) and op.name == "select" and arrays.is_zero(op.args[2]):
-            found = self.one_hot(op)
-            if found is not None and nz.in_bounds((found[0],), (extent,), False)[1]:
-                at, element = found
-                nz.fire("one_hot_build")
-                return lambda: arrays.delta(nz, (extent,), (at,), element(), True)
+        found = self.one_hot(a)
+        if found is not None and nz.in_bounds((found[0],), (extent,), False)[0]:
+            at, element = found
+            nz.fire("one_hot_build")
+            return lambda: arrays.delta(nz, (extent, *a.type.shape), (at,), element(), True)
+        if isinstance(op, Prim) and op.name == "select" and arrays.is_zero(op.args[2]) and self.around(op.args[0]):
+            cond, inner = op.args[0], self.plan_build(op.args[1]) or self.leaf("build", op.args[1])
+            nz.fire("guard_out_of_build")
+            return lambda: arrays.choose(nz, cond, inner(), arrays.fill(nz, (extent,), Const(0, a.type.kind)))
         return None
+
+    def around(self, cond: Atom) -> bool:
+        """Does the condition compare the index of the next outer loop?  (Then it is one-hot there.)"""
+        sides = definition(cond, "eq")
+        outer = self.nz.scopes[self.scope.level - 1]
+        return sides is not None and self.outer(cond) and outer.index is not None and outer.index in sides
 
     # ------------------------------------------------ sum
 
@@ -162,7 +171,9 @@ class Outs:
             case Prim("mul" | "div", _):
                 return self.plan_product(a)
             case Prim("select", (c, x, y)):
-                return self.plan_select(op, c, x, y)
+                return self.plan_select(a, c, x, y)
+            case If() if len(op.then.results) == 1:
+                return self.plan_one_hot(a)
             case Delta(shape, es, v, True):
                 return self.plan_delta(shape, es, v)
             case Fill(shape, x) if self.all_outer(shape):
@@ -250,32 +261,41 @@ class Outs:
             return Const(-1, x.type.kind) if a is None else nz.prim("neg", a)
         return x
 
-    def plan_select(self, op: Prim, c: Atom, x: Atom, y: Atom) -> Thunk | None:
-        nz, extent = self.nz, self.extent
-        assert extent is not None
+    def plan_select(self, a: Var, c: Atom, x: Atom, y: Atom) -> Thunk | None:
+        nz = self.nz
         if self.outer(c):
             p, q = self.plan_sum(x) or self.leaf("sum", x), self.plan_sum(y) or self.leaf("sum", y)
             return lambda: nz.prim("select", c, p(), q())
-        if not arrays.is_zero(y):
-            return None
-        found = self.one_hot(op)
+        return self.plan_one_hot(a)
+
+    def plan_one_hot(self, a: Var) -> Thunk | None:
+        nz, extent = self.nz, self.extent
+        assert extent is not None
+        found = self.one_hot(a)
         if found is None:
             return None
         e, value = found
         nz.fire("one_hot_sum")
-        if nz.in_bounds((e,), (extent,), False)[1]:
+        if nz.in_bounds((e,), (extent,), False)[0]:
             return value
 
         def guarded() -> Atom:
             low, high = nz.prim("le", Const(0, "i64"), e), nz.prim("lt", e, extent)
-            return ifs.make(nz, nz.prim("and", low, high), value, lambda: y)
+            return ifs.make(nz, nz.prim("and", low, high), value, lambda: arrays.zero_of(nz, a.type.kind, a.type.shape))
 
         return guarded
 
-    def one_hot(self, op: Prim) -> tuple[Atom, Thunk] | None:
-        """For `select(i == e (and rest), v, 0)`: e, and `v[i := e]` (0 where the rest fails)."""
+    def one_hot(self, a: Var) -> tuple[Atom, Thunk] | None:
+        """For `if i == e (and rest) then v else 0`: e, and `v[i := e]` (0 where the rest fails)."""
         nz = self.nz
-        c, v, zero = op.args
+        op = a.stmt.op if a.stmt is not None else None
+        side: Block
+        if isinstance(op, Prim) and op.name == "select" and arrays.is_zero(op.args[2]):
+            c, zero, side = op.args[0], op.args[2], Block((), (op.args[1],))
+        elif isinstance(op, If) and len(op.then.results) == 1 and arrays.is_zero(op.orelse.results[0]):
+            c, zero, side = op.cond, op.orelse.results[0], op.then
+        else:
+            return None
         tests = [c]
         while any(definition(t, "and") for t in tests):
             tests = [u for t in tests for u in (definition(t, "and") or (t,))]
@@ -285,19 +305,32 @@ class Outs:
                 if i is not self.index or not self.outer(e):
                     continue
                 rest = [u for u in tests if u is not t]
-                env: Env = {self.index: e}
-                for a in (*rest, v):
-                    if not copyable(nz, a, self.scope, self.index):
-                        return None
-
-                def value(rest: list[Atom] = rest, env: Env = env) -> Atom:
-                    out = arrays.instantiate(nz, v, env)
-                    for u in rest:
-                        out = nz.prim("select", arrays.instantiate(nz, u, env), out, zero)
-                    return out
-
-                return e, value
+                if rest and zero.type.shape:
+                    return None
+                reads = tuple(free_vars(side))
+                if not all(copyable(nz, x, self.scope, self.index) for x in (*rest, *reads)):
+                    return None
+                return e, self.at(side, reads, rest, zero, {self.index: e})
         return None
+
+    def at(self, side: Block, reads: Sequence[Var], rest: Sequence[Atom], zero: Atom, env: Env) -> Thunk:
+        """What a block gives, made again outside the loop."""
+        nz = self.nz
+
+        def value() -> Atom:
+            for x in reads:
+                env[x] = arrays.instantiate(nz, x, env)
+            before = nz.prov
+            for s in side.stmts:
+                nz.stmt(s, env)
+            nz.prov = before
+            result = side.results[0]
+            out = env.get(result, result) if type(result) is Var else result
+            for u in rest:
+                out = nz.prim("select", arrays.instantiate(nz, u, env), out, zero)
+            return out
+
+        return value
 
     def plan_delta(self, shape: tuple[Atom, ...], es: tuple[Atom, ...], v: Atom) -> Thunk | None:
         nz, extent = self.nz, self.extent
@@ -319,14 +352,14 @@ class Outs:
 
 
 def copyable(nz: Normaliser, a: Atom, scope: Scope, index: Var) -> bool:
-    """Can the value be made again outside the loop, at another index?  (No states, no loops.)"""
+    """Can the value be made again outside the loop, at another index?  (No states.)"""
     todo, seen = [a], set()
     while todo:
         v = todo.pop()
         if type(v) is not Var or v is index or nz.level(v) < scope.level or v in seen:
             continue
         seen.add(v)
-        if v.stmt is None or len(seen) > 200 or isinstance(v.stmt.op, Loop):
+        if v.stmt is None or len(seen) > 200:
             return False
         todo.extend(operands(v.stmt.op))
         for r in regions(v.stmt.op):
