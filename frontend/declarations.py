@@ -13,6 +13,7 @@ from .elab_functions import Closure, Code, Compiled
 from .elab_match import RecordCtor, SumCtor
 from .elab_types import Signature, TypeEnv
 from .elaborate import Elaborator
+from .instance import Instance
 from .names import pattern_names
 from .parser import parse
 from .types import Type
@@ -75,6 +76,7 @@ class Declarations:
         self.rules: dict[str, sx.DerivativeDecl] = {}
         self.tests: list[sx.TestDecl] = []
         self.errors: list[Error] = []
+        self._tests: dict[sx.TestDecl, Instance] = {}
         self._values: dict[str, Value] = {}
         self._types: dict[str, Type | ty.RecordDecl] = {}
         self._opening: set[str] = set()
@@ -242,7 +244,7 @@ class Declarations:
                 for n, t in fields:
                     if any(n == m for m, _ in types):
                         raise NameError("DV0202", f"the field {n} stands twice in {d.name}", d.span)
-                    found = self.elab.resolve(t, sig)
+                    found = self._closed(t, sig)
                     if ty.has_function(found):
                         raise TypeError("DV0317", f"a function may not be a field ({n})", d.span)
                     types.append((n, found))
@@ -253,7 +255,7 @@ class Declarations:
                 for c, payload in ctors:
                     sig = Signature(self.env, given=False)
                     found_.append((c, tuple(ty.map_sizes(
-                        self.elab.resolve(t, sig), lambda p: p if p is not None and p.constant is not None else None)
+                        self._closed(t, sig), lambda p: p if p is not None and p.constant is not None else None)
                         for t in payload)))
                 decl.ctors = tuple(found_)
                 return ty.SumT(decl)
@@ -262,7 +264,14 @@ class Declarations:
         sig = Signature(self.env, given=False)
         for s in d.sizes or ():
             sig.sizes[s] = Var(s, Scalar("i64"), nonneg=True)
-        return self.elab.resolve(body, sig)
+        return self._closed(body, sig)
+
+    def _closed(self, t: sx.Type, sig: Signature) -> Type:
+        """A type in a declaration: without type variables."""
+        found = self.elab.resolve(t, sig)
+        for name in ty.type_vars(found):
+            self.elab.unknown_name(name, t.span, [*ty.SCALARS, *self.types], "there is no type")
+        return found
 
     # ------------------------------------------------ imports
 

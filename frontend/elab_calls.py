@@ -310,6 +310,9 @@ class Calls(Patterns):
         self.memo[key] = None
         name = self.fresh_function_name(c.name)
         self.functions[name] = Function(name, (), Block((), ()))
+        chain = self.chain
+        if key[1] == "mono":
+            self.chain = []
         try:
             with self.own_function(), self.at(c.code.span):
                 self._compound_sizes(c, values, extra)
@@ -325,6 +328,8 @@ class Calls(Patterns):
             self.memo.pop(key, None)
             self.functions.pop(name, None)
             raise
+        finally:
+            self.chain = chain
         self.memo[key] = done
         self.functions[name] = done.function
         if c.code.rule is not None:

@@ -208,7 +208,7 @@ class Types(Ops):
                     return RecordV(None, names, tuple(go(i, f"{name}_{n}", axes)
                                                       for n, i in zip(names, items, strict=True)))
                 case RecordT(decl, sizes):
-                    at = {v: p if p is not None else of_factor(Var(v.name, Scalar("i64"), nonneg=True))
+                    at = {v: p if p is not None else of_factor(Var(f"{v.name}_of_{name}", Scalar("i64"), nonneg=True))
                           for v, p in zip(decl.size_vars, sizes, strict=True)}
                     full = RecordT(decl, tuple(at.values()))
                     return RecordV(decl, tuple(n for n, _ in decl.fields),

@@ -90,6 +90,8 @@ class Elaborator(Transforms):
                 return self.logic(op, items, env, span)
             case sx.Unary(span, op, operand):
                 v = self.elaborate(operand, env)
+                if op == "-" and isinstance(operand, sx.Paren) and isinstance(v, Leaf) and isinstance(v.atom, Const):
+                    return Leaf(self.b.prim("neg", v.atom), v.flex)  # only `-1.0` is a constant itself
                 return self.negate(v, span) if op == "-" else self.not_(v, span)
             case sx.Power(span, base, exponent):
                 left = self.elaborate(base, env)

@@ -19,6 +19,7 @@ from . import syntax as sx
 from . import types as ty
 from . import values as vs
 from .declarations import Declarations, Resolver
+from .depth import deep
 from .elab_base import did_you_mean
 from .elab_functions import Closure, Code, Compiled, is_mono
 from .elaborate import Elaborator
@@ -40,6 +41,7 @@ class Module(Declarations):
 
     # ------------------------------------------------ checking
 
+    @deep
     def check(self) -> None:
         """Every declaration, also unused ones: generic ones for names only."""
         errors = list(self.errors)
@@ -93,6 +95,7 @@ class Module(Declarations):
             raise TypeError("DV0304", f"{name} is no function", self.decls[name].span)
         return v
 
+    @deep
     def params(self, name: str) -> tuple[Param, ...]:
         """The parameters of a function: name, declared type or None, default."""
         fn = self.closure(name)
@@ -105,6 +108,7 @@ class Module(Declarations):
         fn = self.closure(name)
         return fn.code.doc if isinstance(fn, Closure) else None
 
+    @deep
     def signature(self, name: str) -> str:
         """`f(x: f64[n], rate: f64) -> f64`, as written."""
         fn = self.closure(name)
@@ -115,10 +119,12 @@ class Module(Declarations):
             ret = vs.type_of(done.result) if done is not None else None
         return f"{name}({', '.join(parts)})" + (f" -> {ty.show(ret)}" if ret is not None else "")
 
+    @deep
     def instantiate(self, name: str, arg_types: Sequence[Type | None] | None = None) -> Instance:
         """The function as an entry; `arg_types` for parameters whose types are not written."""
         return self.instantiate_fn(self.closure(name), arg_types)
 
+    @deep
     def instantiate_expr(self, e: sx.Expr, arg_types: Sequence[Type | None] | None = None) -> Instance:
         """An expression that gives a function, such as `grad(f, wrt = x)`; or data, as a function of nothing."""
         with self.elab.own_function():
@@ -198,13 +204,17 @@ class Module(Declarations):
         self.elab.functions[name] = done.function
         return done
 
+    @deep
     def test_instance(self, d: sx.TestDecl) -> Instance:
         """A `test` as a function without parameters."""
+        if d in self._tests:
+            return self._tests[d]
         code = Code("test", (), None, d.body, d.span, True)
         done = self._wrapper(Closure(self.elab, code, self.env), Closure(self.elab, code, self.env), (), None, d.span)
         if vs.type_of(done.result) != ScalarT("bool"):
             raise TypeError("DV0301", f"a test gives a bool, this one {vs.show_type(done.result)}", d.span)
-        return Instance(self._program(done.function.name), done.function.name, (), ScalarT("bool"), 0, ())
+        self._tests[d] = Instance(self._program(done.function.name), done.function.name, (), ScalarT("bool"), 0, ())
+        return self._tests[d]
 
     def _program(self, entry: str) -> Program:
         """The entry with everything that it reaches."""
@@ -259,6 +269,7 @@ class _Prelude:
         return self.module.value(name)
 
 
+@deep
 def load_module(source: Source, resolver: Resolver | None = None, *, prelude: bool = True,
                 program: sx.Program | None = None) -> Module:
     """A module from text, or from syntax that is already there."""

@@ -105,6 +105,8 @@ def prime(elab: Elaborator, fn: Value, span: Span) -> Value:
 
     def run(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], at: Span) -> Value:
         values = elab.float_args(fn, elab.prepare(fn, args, named, at), [0], at)
+        if len(values) != 1:
+            elab.type_error("DV0303", f"{fn.name}' takes 1 argument, these are {len(values)}", at)
         x = values[0]
         if isinstance(fn, vs.Builtin) and isinstance(x, Leaf) and x.rank:
             return elab.lifted(slope[0], [x], {}, at)
