@@ -297,7 +297,8 @@ class _Printer:
         if len(op.args) == 1:
             level = _NOT if sign == "not" else _NEG
             text = self.atom(op.args[0], level)
-            minus = sign == "-" and text.startswith("-")
+            # `-1.0` is a constant; the negation of a constant keeps its parentheses.
+            minus = sign == "-" and (text.startswith("-") or isinstance(op.args[0], Const))
             return _Text([f"not {text}" if sign == "not" else f"-({text})" if minus else f"-{text}"], level)
         x, y = op.args
         level = _BINARY[sign]
