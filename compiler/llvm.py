@@ -39,6 +39,11 @@ def cpu() -> tuple[str, str]:
     return llvm.get_host_cpu_name(), features
 
 
+def has_fma() -> bool:
+    """Is fused multiply-add one instruction?"""
+    return "+fma" in cpu()[1].split(",") or _llvm().get_process_triple().startswith("aarch64")
+
+
 def versions() -> tuple[str, ...]:
     """What object code depends on, beyond its source."""
     import llvmlite

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from . import llvm_runtime as rt
 from .ir import Const
-from .llvm_ops import constant
+from .llvm_math import MATH
+from .llvm_ops import CALLS, constant
 from .llvm_runtime import LLVM_TYPES, MEMORY_TYPES, ROUTINES, needed
 from .llvm_special import SPECIAL
 from .llvm_text import FunctionBase
@@ -54,16 +55,18 @@ _EPILOGUE = """
 """
 
 
-def emit_module(functions: Sequence[LoopFunction]) -> str:
-    """The text of a module with these entries."""
+def emit_module(functions: Sequence[LoopFunction], *, inline: bool = True) -> str:
+    """The text of a module with these entries; `inline`: exp and log of our own where loops may become
+    vector code (the processor must have fused multiply-add)."""
     bodies: list[str] = []
     declared: dict[str, str] = {}
     for f in functions:
         emitter = _FunctionText(f)
+        emitter.inline = inline
         bodies.append(emitter.text())
         declared.update(emitter.ops.declared)
     text = "\n".join(bodies)
-    helpers = "\n".join(needed(text, ROUTINES | SPECIAL))
+    helpers = "\n".join(needed(text, ROUTINES | SPECIAL | MATH))
     # Routines call libm too.
     libm = {n: d for n, d in declared.items()}
     for name in ("log", "pow", "tan", "tgamma"):
@@ -252,7 +255,9 @@ class _FunctionText(FunctionBase):
         self.values[s.index] = i
         if s.poll:
             self.poll()
+        self.ops.inline = self.inline and _plain(s.body)
         self.body(s.body)
+        self.ops.inline = False
         self.lines[at] = f"  {i} = phi i64 [ {last if s.down else 0}, %{before} ], [ {step}, %{self.block} ]"
         if s.down:
             self.emit(f"  {step} = sub nsw i64 {i}, 1")
@@ -402,6 +407,13 @@ class _FunctionText(FunctionBase):
         cell = self.ops.line(f"getelementptr i8, ptr %ctx, i64 {rt.SHOW}")
         f = self.ops.line(f"load ptr, ptr {cell}")
         self.emit(f"  call void {f}(ptr %ctx, i32 {site}, ptr {room})")
+
+
+def _plain(body: list[LStmt]) -> bool:
+    """Straight-line code that LLVM can turn into vector code."""
+    return all(
+        isinstance(s, (Load, Store, Accum)) or (isinstance(s, Assign) and s.op not in CALLS) for s in body
+    )
 
 
 def symbol(name: str) -> str:

@@ -14,6 +14,12 @@ from .primitives import PRIMITIVES
 _FLAGS = "contract"
 _REDUCE = "reassoc nsz contract"
 
+# Operations that stay calls of libm or loops, so that a loop around them is no vector code.
+CALLS = frozenset(
+    name for name, p in PRIMITIVES.items()
+    if p.llvm is not None and name not in ("exp", "log") and (p.cost >= 15 or name in ("fmod", "floordiv", "mod", "ipow"))
+)
+
 Emit = Callable[[str], None]
 Fresh = Callable[[], str]
 
@@ -42,6 +48,7 @@ class Ops:
     def __init__(self, emit: Emit, fresh: Fresh) -> None:
         self.emit, self.fresh = emit, fresh
         self.declared: dict[str, str] = {}
+        self.inline = False  # exp and log as code that can become vector code, not as calls
 
     def line(self, text: str) -> str:
         """A new value."""
@@ -141,5 +148,8 @@ class Ops:
             types = ["double" if k == "f32" else LLVM_TYPES[k] for k in kinds]
             r = self.call("dv_lgamma" if op == "lgamma" else hint, "double", wide, types, own=True)
             return self.cast("f32", "f64", r) if kind == "f32" else r
+        if self.inline and op in ("exp", "log"):
+            wide = self.cast("f64", kind, args[0])
+            return self.cast(kind, "f64", self.call(f"dv_{op}", "double", [wide], ["double"], own=True))
         name = hint.removeprefix("llvm.") + ("f" if kind == "f32" else "")
         return self.call(name, t, args, types)

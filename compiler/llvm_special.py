@@ -6,19 +6,19 @@ import struct
 from collections.abc import Sequence
 
 
-def _hex(x: float) -> str:
+def hex_double(x: float) -> str:
     return f"0x{struct.unpack('<Q', struct.pack('<d', x))[0]:016X}"
 
 
 def _horner(name: str, x: str, coefficients: Sequence[float]) -> str:
     """Lines that set %name to the polynomial, lowest coefficient first."""
     lines = []
-    acc = _hex(coefficients[-1])
+    acc = hex_double(coefficients[-1])
     for k, c in enumerate(reversed(coefficients[:-1])):
         last = k == len(coefficients) - 2
         to = f"%{name}" if last else f"%{name}.{k}"
         lines += [f"  %{name}.m{k} = fmul contract double {acc}, {x}",
-                  f"  {to} = fadd contract double %{name}.m{k}, {_hex(c)}"]
+                  f"  {to} = fadd contract double %{name}.m{k}, {hex_double(c)}"]
         acc = to
     return "\n".join(lines)
 
@@ -48,7 +48,7 @@ zero:
   %iszero = fcmp oeq double %x0, 0.0
   br i1 %iszero, label %pole0, label %negative
 pole0:
-  %signed = call double @llvm.copysign.f64(double {_hex(float('inf'))}, double %x0)
+  %signed = call double @llvm.copysign.f64(double {hex_double(float('inf'))}, double %x0)
   %minus = fneg double %signed
   ret double %minus
 negative:
@@ -57,11 +57,11 @@ negative:
   %pole = fcmp oeq double %frac, 0.0
   br i1 %pole, label %bad, label %reflect
 bad:
-  ret double {_hex(float('nan'))}
+  ret double {hex_double(float('nan'))}
 reflect:
-  %angle = fmul double %frac, {_hex(3.141592653589793)}
+  %angle = fmul double %frac, {hex_double(3.141592653589793)}
   %tangent = call double @tan(double %angle)
-  %correction = fdiv double {_hex(-3.141592653589793)}, %tangent
+  %correction = fdiv double {hex_double(-3.141592653589793)}, %tangent
   %mirror = fsub double 1.0, %x0
   br label %size
 size:
@@ -87,13 +87,13 @@ up:
   %s = select i1 %below, double %su, double %sd
   %x = select i1 %below, double %xu, double %xd
   %t = fsub double %x, 1.0
-  %g1 = fsub double %x, {_hex(_ROOT[0])}
-  %g2 = fsub double %g1, {_hex(_ROOT[1])}
-  %g = fsub double %g2, {_hex(_ROOT[2])}
+  %g1 = fsub double %x, {hex_double(_ROOT[0])}
+  %g2 = fsub double %g1, {hex_double(_ROOT[1])}
+  %g = fsub double %g2, {hex_double(_ROOT[2])}
 {_horner("p", "%t", _P)}
 {_horner("q", "%t", _Q)}
   %r = fdiv double %p, %q
-  %gy = fmul double %g, {_hex(_Y)}
+  %gy = fmul double %g, {hex_double(_Y)}
   %gr = fmul double %g, %r
   %psi = fadd double %gy, %gr
   %v = fadd double %psi, %s
@@ -122,12 +122,12 @@ def _euler() -> str:
     lines, k, a, b, total = [], 0, "1.0", "%bw", "%sum2"
     for i, c in enumerate(_EULER):
         for part in ("x", "y"):
-            lines += [f"  %s{i}{part} = fadd double %s, {_hex(float(k))}",
+            lines += [f"  %s{i}{part} = fadd double %s, {hex_double(float(k))}",
                       f"  %a{i}{part} = fmul double {a}, %s{i}{part}"]
             a, k = f"%a{i}{part}", k + 1
             if part == "x":
                 lines += [f"  %b{i}x = fdiv double {b}, %w", f"  %t{i}m = fmul double {a}, %b{i}x",
-                          f"  %t{i} = fdiv double %t{i}m, {_hex(c)}", f"  %u{i} = fadd double {total}, %t{i}"]
+                          f"  %t{i} = fdiv double %t{i}m, {hex_double(c)}", f"  %u{i} = fadd double {total}, %t{i}"]
                 total = f"%u{i}"
             else:
                 lines.append(f"  %b{i}y = fdiv double %b{i}x, %w")
@@ -148,12 +148,12 @@ psi:
 order:
   %low = icmp slt i64 %n, 0
   %isnan = fcmp uno double %x, %x
-  %far = fcmp olt double %x, {_hex(-1e7)}
+  %far = fcmp olt double %x, {hex_double(-1e7)}
   %bad0 = or i1 %low, %isnan
   %bad = or i1 %bad0, %far
   br i1 %bad, label %nan, label %go
 nan:
-  ret double {_hex(float('nan'))}
+  ret double {hex_double(float('nan'))}
 go:
   %odd = trunc i64 %n to i1
   %sign = select i1 %odd, double 1.0, double -1.0
@@ -168,13 +168,13 @@ go:
   %pole = and i1 %whole, %notpos
   br i1 %pole, label %infinite, label %finite
 finite:
-  %endless = fcmp oeq double %x, {_hex(float('inf'))}
+  %endless = fcmp oeq double %x, {hex_double(float('inf'))}
   br i1 %endless, label %nothing, label %prepare
 nothing:
   %nil = fmul double %sign, 0.0
   ret double %nil
 infinite:
-  %inf = fmul double %sign, {_hex(float('inf'))}
+  %inf = fmul double %sign, {hex_double(float('inf'))}
   ret double %inf
 prepare:
   %enough = fadd double %nf, 10.0
@@ -208,7 +208,7 @@ _LGAMMA = f"""
 define internal double @dv_lgamma(double %x) noinline nounwind {{
   %sign = alloca i32
   %r = call double @lgamma_r(double %x, ptr %sign)
-  %low = fcmp oeq double %x, {_hex(float('-inf'))}
+  %low = fcmp oeq double %x, {hex_double(float('-inf'))}
   %v = select i1 %low, double %x, double %r
   ret double %v
 }}"""

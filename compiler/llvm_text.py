@@ -23,6 +23,7 @@ class FunctionBase:
     def __init__(self, f: LoopFunction) -> None:
         self.f = f
         self.lines: list[str] = []
+        self.inline = False
         self.entry: list[str] = []
         self.count = 0
         self.block = "entry"

@@ -75,7 +75,7 @@ def compile_object(fn: ir.Function, *, level: int = 2) -> tuple[Signature, bytes
     from ..compiler.lower import lower
 
     loops = lower(fn)
-    text = emit_module([loops])
+    text = emit_module([loops], inline=llvm.has_fma())
     shapes = [shape_program(fn, r.type.shape) for r in fn.body.results]
     return signature(loops, symbol(fn.name), shapes), llvm.compile_text(text, level)
 
