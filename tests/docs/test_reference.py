@@ -1,0 +1,36 @@
+"""The reference is complete: every name that comes with the language, every code, every keyword."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from derivant.frontend.builtins import BUILTINS
+from derivant.frontend.builtins_prelude import index
+from derivant.frontend.lexer import DECLARATIONS, KEYWORDS, SOFT
+from derivant.frontend.transforms import LATER, TRANSFORMS
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+CODE = " ".join(re.findall(r"`([^`\n]+)`", TEXT))
+WORDS = set(re.findall(r"[^\W\d]\w*", CODE))
+
+
+def test_builtins() -> None:
+    """The prelude's helpers of linear algebra are no part of the language."""
+    prelude = {name for name, piece in index().items() if "linalg" not in piece.file and not name.endswith("_vector")}
+    names = {*BUILTINS, *prelude, *TRANSFORMS, *LATER} - {"newton_erf", "sparse_jacobian", "sparse_hessian"}
+    assert sorted(names - WORDS) == []
+
+
+def test_words() -> None:
+    assert sorted({*KEYWORDS, *DECLARATIONS, *SOFT} - WORDS) == []
+
+
+def test_codes() -> None:
+    used: set[str] = set()
+    for room in ("compiler", "frontend", "passes", "runtime"):
+        for path in (ROOT / room).rglob("*.py"):
+            used |= set(re.findall(r'"(DV0\d{3})"', path.read_text(encoding="utf-8")))
+    listed = set(re.findall(r"DV0\d{3}", TEXT[TEXT.index("| code | |"):]))
+    assert sorted(used - listed) == []
