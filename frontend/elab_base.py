@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ class Base:
         self.below: dict[Var, BareIndex] = {}
         self.casts: dict[Var, str] = {}
         self.trial_vars: set[Var] = set()
+        self.arg_spans: dict[int | str, Span] = {}
 
     # ------------------------------------------------ for the rooms above
 
@@ -211,17 +213,17 @@ class Base:
     def nonempty(self, extent: Atom, what: str) -> None:
         """Checks that there is at least one element, unless that is proven."""
         p = self.norm(poly_of(extent))
-        if not nonneg(p - number(1)) and not self.just_checked(extent, "DV0508"):
+        if not nonneg(p - number(1)) and not self.checked(extent, "DV0508"):
             self.b.assert_(self.b.prim("gt", extent, integer(0)), "DV0508", f"{what} of nothing")
 
-    def just_checked(self, extent: Atom, code: str) -> bool:
-        """Does the statement before this one assert `extent > 0` with that code already?"""
-        stmts = self.b.stack[-1]
-        last = stmts[-1].op if stmts else None
-        if not isinstance(last, Assert) or last.code != code or not isinstance(last.cond, Var):
-            return False
-        test = last.cond.stmt.op if last.cond.stmt else None
-        return isinstance(test, Prim) and test.name == "gt" and test.args == (extent, integer(0))
+    def checked(self, extent: Atom, code: str) -> bool:
+        """Does a statement before this one assert `extent > 0` with that code already?"""
+        for s in itertools.chain.from_iterable(self.b.stack):
+            if isinstance(s.op, Assert) and s.op.code == code and isinstance(s.op.cond, Var):
+                test = s.op.cond.stmt.op if s.op.cond.stmt else None
+                if isinstance(test, Prim) and test.name == "gt" and test.args == (extent, integer(0)):
+                    return True
+        return False
 
     def escapes(self, size: Atom, inside: set[Var]) -> bool:
         """Is a size known only inside a region?"""
@@ -266,6 +268,11 @@ def _used_at(e: Error, name: str, span: Span) -> None:
             continue
         inside = span.source is one.span.source and (span.line, span.col) <= (one.span.line, one.span.col) and (
             (one.span.end_line, one.span.end_col) <= (span.end_line, span.end_col))
+        if one.span.source is not None and one.span.source.name.startswith("prelude/") and (
+                not span.source.name.startswith("prelude/")):
+            one.notes = (*one.notes, f"found in {name}, {one.span}")
+            one.span, one.labels = span, ()
+            continue
         text = f"in {name}, used here" if name not in ("fn", "test", "value") else "used here"
         if not inside and not any(la.text == text for la in one.labels):
             one.labels = (*one.labels, Label(span, text))

@@ -77,6 +77,7 @@ class Calls(Patterns):
         return fn.apply(self, args, named or {}, span)  # type: ignore[arg-type]  # every Calls is an Elaborator
 
     def lifted(self, fn: FnV, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+        """The application element by element."""
         xs = [a for a in (*args, *named.values()) if isinstance(a, Leaf)]
         first = next(x for x in xs if x.rank)
         for x in xs:
@@ -124,8 +125,9 @@ class Calls(Patterns):
         return done
 
     def apply_closure(self, c: Closure, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+        where, self.arg_spans = self.arg_spans, {}
         values = self.bind_args(c, args, named, span)
-        m, values = self.match_args(c, values, span)
+        m, values = self.match_args(c, values, span, where)
         if c.code.top and id(c.code) not in self.templates and not any(
                 vs.has_function(v) or isinstance(v, vs.StrV) for v in values):
             if is_mono(c):
@@ -143,7 +145,8 @@ class Calls(Patterns):
             self.not_yet("a derivative rule for a function that takes functions", span)
         return self.inline(c, values, m, span)
 
-    def match_args(self, c: Closure, values: Sequence[Value], span: Span) -> tuple[Match, list[Value]]:
+    def match_args(self, c: Closure, values: Sequence[Value], span: Span,
+                   where: Mapping[int | str, Span] | None = None) -> tuple[Match, list[Value]]:
         """Matches the declared types; gives the values at their kinds."""
         typed, m = c.typed, Match()
         names = c.params()
@@ -153,7 +156,8 @@ class Calls(Patterns):
         done: list[Value] = []
         for k, (t, v) in enumerate(zip(typed.types, values, strict=True)):
             if t is not None:
-                self.match_type(t, vs.type_of(v), m, f"argument {k + 1} ({names[k]}) of {c.name}", span)
+                at = (where or {}).get(k, (where or {}).get(names[k], span))
+                self.match_type(t, vs.type_of(v), m, f"argument {k + 1} ({names[k]}) of {c.name}", at)
         self.solve(m, [v for v in typed.sig.sizes.values() if any_size(typed, v)])
         for t, v in zip(typed.types, values, strict=True):
             if isinstance(t, FnT) and isinstance(v, FnV):

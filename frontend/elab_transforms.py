@@ -303,6 +303,11 @@ class Transforms(Indexing):
                 for x in leaves(v):
                     mine.append(self._copy_param(x, sizes))
                 params.append(rebuild(v, mine))
+            for size, p in f.equations:
+                if size in sizes and all(v in sizes for v in p.vars()):
+                    copy = sizes[size]
+                    assert isinstance(copy, Var)
+                    copy.poly = p.substitute(lambda v: poly_of(sizes[v]))
             tangents: list[Value] = []
             vars: list[Atom] = [x.atom for v in params for x in leaves(v)]
             for v, own in zip(params, rule.names, strict=True):

@@ -190,7 +190,12 @@ class Elaborator(Transforms):
                 if isinstance(fn, Builtin) and fn.gen is not None:
                     return fn.gen(self, gen, args, named, e.span)
                 args.append(self.comprehension(lambda s: self.elaborate(body, s), gens, env, e.span))
-            return self.apply(fn, args, e.span, named)
+            spans: dict[int | str, Span] = {a.name if a.name is not None else k: a.span for k, a in enumerate(e.args)}
+            self.arg_spans = spans
+            try:
+                return self.apply(fn, args, e.span, named)
+            finally:
+                self.arg_spans = {}
 
     # ------------------------------------------------ blocks
 
