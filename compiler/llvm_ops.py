@@ -149,7 +149,7 @@ class Ops:
             r = self.call("dv_lgamma" if op == "lgamma" else hint, "double", wide, types, own=True)
             return self.cast("f32", "f64", r) if kind == "f32" else r
         if self.inline and op in ("exp", "log"):
-            wide = self.cast("f64", kind, args[0])
-            return self.cast(kind, "f64", self.call(f"dv_{op}", "double", [wide], ["double"], own=True))
+            x = self.cast("f64", kind, args[0])
+            return self.cast(kind, "f64", self.call(f"dv_{op}", "double", [x], ["double"], own=True))
         name = hint.removeprefix("llvm.") + ("f" if kind == "f32" else "")
         return self.call(name, t, args, types)

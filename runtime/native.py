@@ -285,10 +285,10 @@ class _Frame:
         self.context.poll = poll_address()
         _frames[self.context_address] = self
 
-    def __del__(self) -> None:
+    def __del__(self, free: Any = _free) -> None:
         spare = self.context.spare
         if spare:
-            _free(spare)
+            free(spare)
 
 
 _frames: weakref.WeakValueDictionary[int, _Frame] = weakref.WeakValueDictionary()
