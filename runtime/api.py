@@ -6,8 +6,10 @@ A transform makes a function of the language and no new machinery: `dv.grad(f)` 
 
 from __future__ import annotations
 
+import difflib
 import os
 import threading
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,7 +20,7 @@ from ..compiler.errors import Source
 from . import data, shapes
 from .function import Function, carries_float
 from .pipeline import Unit
-from .records import ctor_class, record_class
+from .records import ctor_class, record_class, sum_class
 
 __all__ = [
     "Function", "Module", "compile", "grad", "hessian", "hvp", "jacobian", "jvp", "linearize", "load",
@@ -32,7 +34,10 @@ Argnums = int | Sequence[int]
 
 
 class Module:
-    """The functions and types of a program, as attributes."""
+    """The functions, record types and constructors of a program, as attributes, or by `module["name"]`.
+
+    Only names of the program are attributes; what is ours begins with an underscore.
+    """
 
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
@@ -40,11 +45,11 @@ class Module:
         self._lock = threading.Lock()
 
     @property
-    def source(self) -> str:
+    def _source(self) -> str:
         """The text of the program."""
         return self._unit.source.text
 
-    def function(self, name: str) -> Function:
+    def _function(self, name: str) -> Function:
         """A function by name; `dv.NameError` if there is none."""
         with self._lock:
             found = self._functions.get(name)
@@ -52,28 +57,35 @@ class Module:
                 found = self._functions[name] = Function(self._unit, name, self._unit.signature(name), plain=True)
             return found
 
-    def check(self) -> int:
+    def _check(self) -> int:
         """Checks the whole program; the number of its functions."""
         return self._unit.check()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        found = self.__dict__[name] = self._member(unicodedata.normalize("NFC", name))
+        return found
+
+    def _member(self, name: str) -> Any:
         outline = self._unit.outline()
         if name in outline.functions:
-            return self.function(name)
+            return self._function(name)
         for t in outline.types:
             if isinstance(t, shapes.Record) and t.name == name:
                 return record_class(name, tuple(f for f, _ in t.fields))
             if isinstance(t, shapes.Sum):
                 arity = tuple((c, len(payload)) for c, payload in t.ctors)
+                if t.name == name:
+                    return sum_class(name, arity)
                 for tag, (ctor, _) in enumerate(arity):
                     if ctor == name:
                         return ctor_class(t.name, arity, tag)
-        import difflib
-
         close = difflib.get_close_matches(name, list(outline.functions), 1)
         raise AttributeError(f"{self._unit.source.name} has no {name}" + (f"; did you mean {close[0]}?" if close else ""))
+
+    def __getitem__(self, name: str) -> Function:
+        return self._function(name)
 
     def __dir__(self) -> list[str]:
         outline = self._unit.outline()
@@ -95,14 +107,14 @@ def compile(text: str, *, name: str = "<text>", backend: str | None = None) -> M
     if len(text) > data.MAX_SOURCE:
         raise errors.ValueError_("DV0603", f"{name} is larger than {data.MAX_SOURCE >> 20} MiB: too large for a program")
     module = Module(Unit(Source(name, text), None, backend))
-    module.check()
+    module._check()
     return module
 
 
 def load(path: str | os.PathLike[str], *, backend: str | None = None) -> Module:
     """The module of a file; errors of the whole program are raised here."""
     module = load_file(path, backend)
-    module.check()
+    module._check()
     return module
 
 

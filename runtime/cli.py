@@ -118,7 +118,7 @@ def run(file: str, name: str, args: tuple[str, ...], out: str | None, as_json: b
         texts[key.strip()] = text
     if out is not None:
         output.check_path(out)
-    function = load_file(file, backend, _shown).function(name)
+    function = load_file(file, backend, _shown)[name]
     names = [p.name for p in function.params]
     for key in texts:
         if key not in names:
@@ -148,7 +148,7 @@ def grad(file: str, name: str, wrt: str | None, mode: str) -> None:
     """Print the gradient of NAME as a program."""
     from .api import load_file
 
-    function = load_file(file).function(name)
+    function = load_file(file)[name]
     names = [w.strip() for w in wrt.split(",")] if wrt else None
     _print(function.derivative_source(names, mode).rstrip("\n"))
 
@@ -161,7 +161,7 @@ def check(file: str, as_json: bool) -> None:
     from .api import load_file
 
     try:
-        count = load_file(file).check()
+        count = load_file(file)._check()
     except errors.InternalError:
         raise
     except errors.Error as e:
@@ -186,5 +186,5 @@ def explain(file: str, name: str, stage: str | None, as_json: bool) -> None:
 
     from .api import load_file
 
-    text = load_file(file).function(name).explain(stage)
+    text = load_file(file)[name].explain(stage)
     _print(json.dumps({"function": name, "stage": stage, "text": text}) if as_json else text.rstrip("\n"))

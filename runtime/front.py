@@ -158,7 +158,7 @@ class Front:
         def size(s: shapes.Size) -> Poly | None:
             if isinstance(s, int):
                 return number(s)
-            if not s.isidentifier() or s == "_":
+            if not shapes.is_name(s):
                 return None
             if s not in names:
                 names[s] = Var(s, Scalar("i64"), nonneg=True)

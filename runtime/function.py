@@ -176,9 +176,13 @@ class Function:
             if self._lifts and not given and any(isinstance(t, shapes.Array) for t in types):
                 text, plain = f"fn ({', '.join(names)}) -> ({self.text})({', '.join(names)})", False
             elif given:
-                named = [f"{p.name} = {n}" for n, p, g in zip(names, self._all.params, given, strict=True) if g]
                 here = [n for n, g in zip(names, given, strict=True) if g]
-                text, plain = f"fn ({', '.join(here)}) -> ({self.text})({', '.join(named)})", False
+                last = given.index(False)
+                args = [
+                    n if k < last else f"{p.name} = {n}"
+                    for k, (n, p) in enumerate(zip(names, self._all.params, strict=True)) if given[k]
+                ]
+                text, plain = f"fn ({', '.join(here)}) -> ({self.text})({', '.join(args)})", False
             with guarded("compilation", self._unit.source.text):
                 found = self._unit.instance(text, types, plain)
             self._ready[key] = found
@@ -190,7 +194,7 @@ class Function:
         """Names for all parameters in a `fn` of ours: an i64 parameter's name says which size it is."""
         out: list[str] = []
         for k, p in enumerate(self._all.params):
-            name = f"{p.name}__" if p.name.isidentifier() else ""
+            name = f"{p.name}__" if shapes.is_name(p.name) else ""
             out.append(name if name and name not in out else f"x{k}__")
         return out
 

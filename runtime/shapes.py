@@ -9,10 +9,21 @@ manifest alone and never imports the front end.
 
 from __future__ import annotations
 
+import functools
+import re
 from dataclasses import dataclass
 from typing import Any as Json
 
 Size = int | str
+
+
+_NAME = re.compile(r"[^\W\d]\w*")
+
+
+@functools.lru_cache(4096)
+def is_name(size: Size) -> bool:
+    """Is it a plain name, and so bound by arguments?  (`x₁` is one here, though not in Python.)"""
+    return isinstance(size, str) and size != "_" and _NAME.fullmatch(size) is not None
 
 
 @dataclass(frozen=True, slots=True)

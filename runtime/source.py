@@ -25,10 +25,12 @@ def program_text(instance: Instance, params: Sequence[Param], name: str) -> str:
     name = identifier(name)
     flat = all(_is_flat(p.type) for p in params) and _is_flat_result(instance.result)
     leaves = [identifier(leaf.path) for p in params for leaf in shapes.leaves(p.type, p.name)]
-    program = instance.renamed(name if flat else f"{name}_flat", leaves)
-    text = print_program(program, pretty=True)
     if flat:
-        return text
+        text = print_program(instance.renamed(name, leaves), pretty=True)
+        head = text.split("\n", 1)[0]
+        if all(f"{p.name}: " in head for p in params):
+            return text  # else a name had to give way to a builtin's
+    text = print_program(instance.renamed(f"{name}_flat", leaves), pretty=True)
     types = _declarations([*(p.type for p in params), instance.result])
     head = f"def {name}({', '.join(str(Param(p.name, p.type)) for p in params)}) ="
     given = [leaf for p in params for leaf in _take_apart(p.name, p.type)]
@@ -52,7 +54,7 @@ def _kept(instance: Instance, outs: list[str]) -> list[str]:
 def _is_flat(t: shapes.Type) -> bool:
     """Can the core's own `def` say it?  A size that is an expression needs the one around."""
     if isinstance(t, Array):
-        return isinstance(t.element, Scalar) and all(isinstance(s, int) or s.isidentifier() for s in t.sizes)
+        return isinstance(t.element, Scalar) and all(isinstance(s, int) or shapes.is_name(s) for s in t.sizes)
     return isinstance(t, Scalar)
 
 

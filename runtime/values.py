@@ -162,7 +162,7 @@ class Reader:
         if isinstance(size, int):
             if size != n:
                 self._fail_size(f"{where} has size {n}, expected {size}")
-        elif size != "_" and size.isidentifier():
+        elif shapes.is_name(size):
             known = self.sizes.setdefault(size, (n, where if axis is not None else f"the argument `{path}`"))
             if known[0] != n:
                 verb = "is" if axis is None else "has size"
