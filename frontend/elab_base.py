@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import difflib
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -18,6 +18,24 @@ if TYPE_CHECKING:
     from . import syntax as sx
 
 MAX_CHAIN = 64
+
+
+class At:
+    """Provenance of what a builder emits for a while."""
+
+    __slots__ = ("b", "before", "span")
+
+    def __init__(self, b: Builder, span: Span) -> None:
+        self.b = b
+        self.span = span
+        self.before = b.prov
+
+    def __enter__(self) -> None:
+        self.before = self.b.prov
+        self.b.prov = Prov((self.span,))
+
+    def __exit__(self, *_: object) -> None:
+        self.b.prov = self.before
 
 
 class Base:
@@ -52,14 +70,9 @@ class Base:
 
     # ------------------------------------------------ where we stand
 
-    @contextmanager
-    def at(self, span: Span) -> Iterator[None]:
+    def at(self, span: Span) -> At:
         """What is emitted inside comes from this span."""
-        before, self.b.prov = self.b.prov, Prov((span,))
-        try:
-            yield
-        finally:
-            self.b.prov = before
+        return At(self.b, span)
 
     @contextmanager
     def own_function(self) -> Iterator[Builder]:

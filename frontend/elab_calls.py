@@ -22,10 +22,10 @@ from .elab_functions import (
     Closure,
     Compiled,
     Typed,
-    any_size,
     count,
     erased,
     is_mono,
+    sizes_in,
     structure,
     value_span,
 )
@@ -61,7 +61,8 @@ class Calls(Patterns):
             types.append(t)
         sig.open = False
         ret = None if c.code.ret is None else self.resolve(c.code.ret, sig)
-        return Typed(tuple(types), ret, sig)
+        standing = sizes_in(types)
+        return Typed(tuple(types), ret, sig, tuple(v for v in sig.sizes.values() if v in standing))
 
     # ------------------------------------------------ application
 
@@ -158,12 +159,12 @@ class Calls(Patterns):
             if t is not None:
                 at = (where or {}).get(k, (where or {}).get(names[k], span))
                 self.match_type(t, vs.type_of(v), m, f"argument {k + 1} ({names[k]}) of {c.name}", at)
-        self.solve(m, [v for v in typed.sig.sizes.values() if any_size(typed, v)])
+        self.solve(m, typed.bound)
         for t, v in zip(typed.types, values, strict=True):
             if isinstance(t, FnT) and isinstance(v, FnV):
                 done.append(self.ascribed(v, t, m))
             else:
-                done.append(v if t is None else self.fit(v, self.bind(t, m)))
+                done.append(v if t is None else self.fit(v, t if isinstance(t, ScalarT) else self.bind(t, m)))
         return m, done
 
     def ascribed(self, fn: FnV, t: FnT, m: Match) -> FnV:

@@ -37,11 +37,15 @@ class Code:
 
 @dataclass(eq=False)
 class Typed:
-    """A signature resolved: a type or None for each parameter, and for the result."""
+    """A signature resolved: a type or None for each parameter, and for the result.
+
+    `bound` are the sizes that the arguments must bind.
+    """
 
     types: tuple[Type | None, ...]
     ret: Type | None
     sig: Signature
+    bound: tuple[Var, ...] = ()
 
 
 @dataclass(eq=False)
@@ -102,20 +106,19 @@ def is_mono(c: Closure) -> bool:
         t is None or ty.has_function(t) or any(True for _ in ty.type_vars(t)) for t in types)
 
 
-def any_size(typed: Typed, v: Var) -> bool:
-    """Does a size stand in the parameters' types?"""
-    def stands(t: Type) -> bool:
-        found = False
+def sizes_in(types: Sequence[Type | None]) -> set[Var]:
+    """The size variables of parameters' types (those inside function types are bound elsewhere)."""
+    found: set[Var] = set()
 
-        def see(p: Poly | None) -> Poly | None:
-            nonlocal found
-            found = found or (p is not None and v in p.vars())
-            return p
+    def see(p: Poly | None) -> Poly | None:
+        if p is not None:
+            found.update(p.vars())
+        return p
 
-        ty.map_sizes(t, see)
-        return found
-
-    return any(t is not None and not isinstance(t, FnT) and stands(t) for t in typed.types)
+    for t in types:
+        if t is not None and not isinstance(t, FnT):
+            ty.map_sizes(t, see)
+    return found
 
 
 def erased(v: Value) -> object:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from ..compiler.build import array_type
 from ..compiler.errors import Span
-from ..compiler.ir import Atom, Const, Var, integer
+from ..compiler.ir import Atom, Const, Prov, Var, integer
 from ..compiler.sizes import poly_of
 from . import syntax as sx
 from . import values as vs
@@ -41,11 +41,12 @@ class Elaborator(Transforms):
     # ------------------------------------------------ expressions
 
     def elaborate(self, e: sx.Expr, env: Env) -> Value:
-        before = self.b.prov
-        with self.at(e.span):
-            v = self._expr(e, env)
-        self.b.prov = before
-        return v
+        b = self.b
+        before, b.prov = b.prov, Prov((e.span,))
+        try:
+            return self._expr(e, env)
+        finally:
+            b.prov = before
 
     def _expr(self, e: sx.Expr, env: Env) -> Value:
         match e:
@@ -53,30 +54,6 @@ class Elaborator(Transforms):
                 return self.lookup(name, span, env)
             case sx.Num(_, value):
                 return vs.int_lit(value) if isinstance(value, int) else vs.float_lit(value)
-            case sx.Bool(_, value):
-                return vs.leaf(value, "bool")
-            case sx.Str(_, text):
-                return StrV(text)
-            case sx.Paren(_, inner):
-                return self.elaborate(inner, env)
-            case sx.Tuple(_, items):
-                return TupleV(tuple(self.elaborate(i, env) for i in items))
-            case sx.ArrayLit(span, items):
-                return self.array_of_values([self.elaborate(i, env) for i in items], span)
-            case sx.Comp(span, body, gens):
-                return self.comprehension(lambda s: self.elaborate(body, s), gens, env, span)
-            case sx.For():
-                return self.for_into(e, env)
-            case sx.Loop():
-                return self.loop(e, env)
-            case sx.If():
-                return self.if_(e, env, 0)
-            case sx.Match():
-                return self.match(e, env)
-            case sx.Fn(span, params, body):
-                return Closure(self, Code("fn", params, None, body, span), env)
-            case sx.With():
-                return self.with_expr(e, env)
             case sx.Chain(span, first, rest):
                 v = self.elaborate(first, env)
                 for op, operand in rest:
@@ -84,28 +61,52 @@ class Elaborator(Transforms):
                     with self.at(first.span.to(operand.span)):
                         v = self.binary(op, v, right, first.span.to(operand.span))
                 return v
-            case sx.Compare():
-                return self.chain_compare(e, env)
-            case sx.Logic(span, op, items):
-                return self.logic(op, items, env, span)
+            case sx.IndexE():
+                return self.index_expr(e, env)
+            case sx.Call():
+                return self.call(e, env)
+            case sx.Paren(_, inner):
+                return self.elaborate(inner, env)
+            case sx.Power(span, base, exponent):
+                left = self.elaborate(base, env)
+                return self.binary("**", left, self.elaborate(exponent, env), span)
             case sx.Unary(span, op, operand):
                 v = self.elaborate(operand, env)
                 if op == "-" and isinstance(operand, sx.Paren) and isinstance(v, Leaf) and isinstance(v.atom, Const):
                     return Leaf(self.b.prim("neg", v.atom), v.flex)  # only `-1.0` is a constant itself
                 return self.negate(v, span) if op == "-" else self.not_(v, span)
-            case sx.Power(span, base, exponent):
-                left = self.elaborate(base, env)
-                return self.binary("**", left, self.elaborate(exponent, env), span)
-            case sx.Call():
-                return self.call(e, env)
-            case sx.IndexE():
-                return self.index_expr(e, env)
             case sx.Field(span, base, name):
                 return self.field(self.elaborate(base, env), name, span)
-            case sx.Prime(span, fn):
-                return prime(self, self.elaborate(fn, env), span)
+            case sx.Comp(span, body, gens):
+                return self.comprehension(lambda s: self.elaborate(body, s), gens, env, span)
+            case sx.Compare():
+                return self.chain_compare(e, env)
+            case sx.If():
+                return self.if_(e, env, 0)
             case sx.Block():
                 return self.block(e, env)
+            case sx.Tuple(_, items):
+                return TupleV(tuple(self.elaborate(i, env) for i in items))
+            case sx.Fn(span, params, body):
+                return Closure(self, Code("fn", params, None, body, span), env)
+            case sx.Bool(_, value):
+                return vs.leaf(value, "bool")
+            case sx.Str(_, text):
+                return StrV(text)
+            case sx.ArrayLit(span, items):
+                return self.array_of_values([self.elaborate(i, env) for i in items], span)
+            case sx.For():
+                return self.for_into(e, env)
+            case sx.Loop():
+                return self.loop(e, env)
+            case sx.Match():
+                return self.match(e, env)
+            case sx.With():
+                return self.with_expr(e, env)
+            case sx.Logic(span, op, items):
+                return self.logic(op, items, env, span)
+            case sx.Prime(span, fn):
+                return prime(self, self.elaborate(fn, env), span)
         raise AssertionError(e)
 
     def lookup(self, name: str, span: Span, env: Env) -> Value:
