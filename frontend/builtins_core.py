@@ -67,8 +67,10 @@ def plus(elab: Elaborator, span: Span, arrays: Sequence[Value]) -> Value:
     if not arrays:
         elab.type_error("DV0303", "plus takes one argument or more", span)
     found = [elab.number(a, "plus", span) for a in arrays]
+    kind = elab.common_kind(found, "plus", span)
+    found = [elab.to_kind(x, kind) for x in found]
     first = found[0]
-    if any(x.kind != first.kind or x.rank != first.rank or x.flex for x in found) or not first.rank:
+    if not first.rank or any(x.rank != first.rank for x in found):
         result: Value = found[0]
         for x in found[1:]:
             result = elab.binary("+", result, x, span)
@@ -77,7 +79,7 @@ def plus(elab: Elaborator, span: Span, arrays: Sequence[Value]) -> Value:
         for s, t in zip(first.shape, x.shape, strict=True):
             elab.equate(poly_of(s), poly_of(t), span, "the arguments of plus must have the same shape",
                         names=("argument 1", f"argument {k}"))
-    return Leaf(elab.b.plus(*(x.atom for x in found)))
+    return Leaf(elab.b.plus(*(x.atom for x in found)), kind.endswith("?"))
 
 
 # ---------------------------------------------------------------- closeness

@@ -144,11 +144,11 @@ class _Transposer:
         if not mixed and not any(map(self.wants, s.vars)):
             return
         if isinstance(op, Loop):
-            if mixed or self.inside(s):
+            if mixed or self.inside(s) or self.touched(s):
                 self.primal_loop(s, op, pending if mixed else None)
                 return
         elif isinstance(op, If):
-            if mixed or self.inside(s):
+            if mixed or self.inside(s) or self.touched(s):
                 self.primal_if(s, op)
                 if mixed and pending is not None:
                     pending.append(_Pending(s))
@@ -172,6 +172,10 @@ class _Transposer:
         if not self.wanted and not self.stored:
             return []
         return [t for r in regions(s.op) for t in all_stmts(r) if t in self.wanted or t in self.stored]
+
+    def touched(self, s: Stmt) -> bool:
+        """Is there something linear in the regions of a statement (if only garbage)?"""
+        return any(v in self.linear for r in regions(s.op) for t in all_stmts(r) for v in t.vars)
 
     def primal_if(self, s: Stmt, op: If) -> None:
         """The branches without their linear results, and with the reads that are kept."""
