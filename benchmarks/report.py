@@ -96,8 +96,8 @@ def process_table(entries: dict[str, dict[str, Any]]) -> str:
             if "error" in parts:
                 lines.append(f"{name:5} {kind:7} {_first_line(parts['error'])}")
                 continue
-            told = ", ".join(f"{k} {duration(v)}" for k, v in parts.items() if k != "whole")
-            lines.append(f"{name:5} {kind:7} {duration(parts['whole'])} ({told})")
+            told = ", ".join(f"{k} {duration(v)}" for k, v in parts.items() if k not in ("whole", "cpu"))
+            lines.append(f"{name:5} {kind:7} {duration(parts['whole'])}, cpu {duration(parts['cpu'])} ({told})")
     return "\n".join(lines)
 
 

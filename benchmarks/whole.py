@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -89,16 +90,23 @@ def _run(code: str, cache: str | None) -> dict[str, Any]:
     env = dict(os.environ)
     if cache is not None:
         env["DERIVANT_CACHE_DIR"] = cache
+    before = _spent()
     started = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], check=False, env=env, capture_output=True, text=True)
     whole = time.perf_counter() - started
     if done.returncode:
         return {"error": done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit {done.returncode}"}
     parts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return {**parts, "whole": whole}
+    return {**parts, "whole": whole, "cpu": _spent() - before}
+
+
+def _spent() -> float:
+    """The processor time of the processes that ended: on a busy machine it says more than the clock."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _best(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The fastest whole."""
+    """The run that took the least of the processor."""
     good = [r for r in runs if "error" not in r]
-    return min(good, key=lambda r: float(r["whole"])) if good else runs[0]
+    return min(good, key=lambda r: float(r["cpu"])) if good else runs[0]
