@@ -77,6 +77,8 @@ class Types(Ops):
                 found = self.resolve_applied(base, sizes, sig)
                 if found is not None:
                     return found
+                if isinstance(base, sx.TApply) and self.resolve_applied(base.base, base.sizes, sig) is None:
+                    return self.resolve(sx.TApply(span, base.base, (*base.sizes, *sizes)), sig)
                 elem = self.resolve(base, sig)
                 if isinstance(elem, FnT):
                     self.type_error("DV0317", "a function may not be an array element", span)
