@@ -10,8 +10,10 @@ import pytest
 
 from tests.programs.cases import Case
 from tests.programs.corpus import cases
-from tests.programs.harness import FOLDER
+from tests.programs.harness import FOLDER, assert_close, flatten
+from tests.programs.references import NUMPY, arrays
 
+WORKING = [c for c in cases() if not c.later]
 WITH_GRADIENTS = [c for c in cases() if c.grad and not c.later]
 
 
@@ -21,6 +23,16 @@ def leaves(value: Any) -> list[Any]:
     if hasattr(value, "_asdict"):
         return [x for v in value._asdict().values() for x in leaves(v)]
     return [value]
+
+
+@pytest.mark.parametrize("case", WORKING, ids=lambda c: c.id)
+def test_calls(case: Case) -> None:
+    """Python values in, Python values out."""
+    args = case.args(np.random.default_rng(17))
+    result = dv.load(FOLDER / f"{case.program}.dv")[case.function](*args)
+    found = [np.asarray(x) for x in leaves(result)]
+    wanted = flatten(case.reference(NUMPY, *[arrays(a, np) for a in args]))
+    assert_close(found, wanted, case.tol, case.id)
 
 
 @pytest.mark.parametrize("case", WITH_GRADIENTS, ids=lambda c: c.id)
