@@ -25,7 +25,6 @@ from .elab_functions import (
     count,
     erased,
     is_mono,
-    sizes_in,
     structure,
     value_span,
 )
@@ -61,8 +60,7 @@ class Calls(Patterns):
             types.append(t)
         sig.open = False
         ret = None if c.code.ret is None else self.resolve(c.code.ret, sig)
-        standing = sizes_in(types)
-        return Typed(tuple(types), ret, sig, tuple(v for v in sig.sizes.values() if v in standing))
+        return Typed(tuple(types), ret, sig)
 
     # ------------------------------------------------ application
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..compiler.errors import Span
@@ -37,15 +38,17 @@ class Code:
 
 @dataclass(eq=False)
 class Typed:
-    """A signature resolved: a type or None for each parameter, and for the result.
-
-    `bound` are the sizes that the arguments must bind.
-    """
+    """A signature resolved: a type or None for each parameter, and for the result."""
 
     types: tuple[Type | None, ...]
     ret: Type | None
     sig: Signature
-    bound: tuple[Var, ...] = ()
+
+    @cached_property
+    def bound(self) -> tuple[Var, ...]:
+        """The sizes that the arguments must bind."""
+        standing = sizes_in(self.types)
+        return tuple(v for v in self.sig.sizes.values() if v in standing)
 
 
 @dataclass(eq=False)
