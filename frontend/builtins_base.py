@@ -156,7 +156,7 @@ def vector(elab: Elaborator, who: str, v: Value, span: Span) -> Leaf | ArrayV:
 def function(elab: Elaborator, who: str, v: Value, span: Span) -> FnV:
     if isinstance(v, FnV):
         return v
-    expected(elab, who, "a function", v, span)
+    elab.type_error("DV0306", f"{who} must be a function, this is {vs.show_type(v)}", span)
 
 
 def sizes(elab: Elaborator, who: str, values: Sequence[Value], span: Span) -> tuple[Atom, ...]:
@@ -189,7 +189,7 @@ def axes(elab: Elaborator, who: str, v: Value | None, rank: int, span: Span) -> 
         if not -rank <= k < rank:
             elab.type_error("DV0313", f"{who}: axis {k} is out of range, the array has "
                             f"{rank} {'axis' if rank == 1 else 'axes'}", span,
-                            help="the axes are 0" + (f" … {rank - 1}" if rank > 1 else ""))
+                            help=f"the axes are {', '.join(map(str, range(rank)))}" if rank > 1 else "the axis is 0")
         if k % rank in found:
             elab.type_error("DV0313", f"{who}: axis {k} is given twice", span)
         found.append(k % rank)

@@ -130,7 +130,7 @@ def _pair(elab: Elaborator, base: Leaf | ArrayV, pair: Value, span: Span) -> tup
     at = [elab.scalar(i, "i64", "an index of accumulate", span) for i in items]
     shape = axes_of(base)
     if len(at) > len(shape):
-        elab.type_error("DV0311", f"accumulate: {len(at)} indices for an array of {len(shape)} axes", span)
+        elab.type_error("DV0311", f"accumulate: {len(at)} indices for {vs.show_type(base)}", span)
     cell = list(leaves(base))
     given = list(leaves(value))
     if len(cell) != len(given) or any(x.rank != y.rank + len(at) for x, y in zip(cell, given, strict=True)):

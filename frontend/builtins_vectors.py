@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..compiler.errors import Span
 from ..compiler.ir import FLOATS
+from ..compiler.sizes import poly_of
 from . import values as vs
 from .builtins_base import TABLE, builtin, expected, from_prelude, make, numbers, vector
 from .builtins_prelude import index
@@ -65,6 +66,8 @@ def square(elab: Elaborator, who: str, a: Value, span: Span) -> Leaf:
     x = numbers(elab, who, a, span, "a square matrix")
     if x.rank != 2:
         expected(elab, who, "a square matrix", a, span)
+    elab.equate(poly_of(x.shape[0]), poly_of(x.shape[1]), span, f"{who} takes a square matrix, this is {vs.show_type(a)}",
+                names=("the first axis", "the second"))
     return as_float(elab, x)
 
 
@@ -72,23 +75,27 @@ def as_float(elab: Elaborator, x: Leaf) -> Leaf:
     return x if x.kind in FLOATS else elab.to_kind(x, "float?" if x.flex else "f64")
 
 
-def right_side(elab: Elaborator, who: str, b: Value, span: Span) -> Leaf:
+def right_side(elab: Elaborator, who: str, a: Leaf, b: Value, span: Span) -> Leaf:
     x = numbers(elab, who, b, span, "a vector or a matrix on the right")
     if x.rank > 2:
         expected(elab, who, "a vector or a matrix on the right", b, span)
+    elab.equate(poly_of(a.shape[0]), poly_of(x.shape[0]), span, f"{who}: the right side must have a row for each row "
+                "of the matrix", names=("the matrix", "the right side"))
     return as_float(elab, x)
 
 
 @builtin("solve", "a, b", "the x with a @ x = b; b is a vector or a matrix")
 def solve(elab: Elaborator, span: Span, a: Value, b: Value) -> Value:
-    left, right = square(elab, "solve", a, span), right_side(elab, "solve", b, span)
+    left = square(elab, "solve", a, span)
+    right = right_side(elab, "solve", left, b, span)
     name = "solve_vector" if right.rank == 1 else "solve_matrix"
     return elab.apply(from_prelude(elab, name), [left, right], span)
 
 
 @builtin("solve_triangular", "c, b, lower?", "the x with c @ x = b for a triangular c, lower unless lower = false")
 def solve_triangular(elab: Elaborator, span: Span, c: Value, b: Value, lower: Value | None) -> Value:
-    left, right = square(elab, "solve_triangular", c, span), right_side(elab, "solve_triangular", b, span)
+    left = square(elab, "solve_triangular", c, span)
+    right = right_side(elab, "solve_triangular", left, b, span)
     below = vs.leaf(True, "bool") if lower is None else lower
     name = "solve_triangular_vector" if right.rank == 1 else "solve_triangular_matrix"
     return elab.apply(from_prelude(elab, name), [left, right, below], span)
