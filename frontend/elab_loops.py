@@ -169,7 +169,10 @@ class Loops(Generators):
         modes = [self.mode(m_, env) for m_ in e.into or ()]
 
         def step(scope: Env, state: Value) -> tuple[Value, Pairs]:
+            before = set(scope.names)
             self.bind_pattern(e.pattern, state, scope)
+            for name in scope.names.keys() - before:
+                self.name_leaves(name, scope.names[name])
             v = self.elaborate(e.body, scope)
             if not modes:
                 return v, ()

@@ -101,6 +101,27 @@ class Values(Base):
 
         return go(())
 
+    def name_leaves(self, name: str, v: Value) -> None:
+        """Core variables without a name of their own are called after the first name that users give them.
+
+        So are sizes that depend on data, for messages.
+        """
+        for a in vs.axes_of(v):
+            if a in self.unknown and isinstance(a, Var) and a.name in ("t", "count", "size"):
+                a.name = f"size_of_{name}"
+        match v:
+            case Leaf(Var() as a):
+                if a.name in ("t", "s"):
+                    a.name = name
+            case TupleV(items):
+                for k, i in enumerate(items):
+                    self.name_leaves(f"{name}_{k}", i)
+            case RecordV(_, names, items):
+                for n, i in zip(names, items, strict=True):
+                    self.name_leaves(f"{name}_{n}", i)
+            case ArrayV(_, body):
+                self.name_leaves(name, body)
+
     def zero_like(self, v: Value) -> Value:
         """Zeros of the same structure, kinds and sizes."""
         return map_leaves(v, lambda x: replace(x, atom=self.b.zeros(x.atom.type)))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from ..compiler.build import array_type
 from ..compiler.errors import Span
-from ..compiler.ir import Atom, Const, Prov, Var, integer
+from ..compiler.ir import Atom, Const, Prov, integer
 from ..compiler.sizes import poly_of
 from . import syntax as sx
 from . import values as vs
@@ -221,7 +221,7 @@ class Elaborator(Transforms):
             case sx.Let(span, pattern, annotation, value):
                 self.bind_pattern(pattern, self.let_value(value, annotation, env), scope)
                 for name, v in scope.names.items():
-                    self._name_sizes(name, v)
+                    self.name_leaves(name, v)
             case sx.LetFn(span, name, params, ret, body, as_pattern):
                 known = env.get(name)
                 if as_pattern is not None and (isinstance(known, SumCtor) or self.is_ctor(name, env)):
@@ -237,12 +237,6 @@ class Elaborator(Transforms):
         with self.at(value.span):
             t = self.resolve(annotation, Signature(env, open=False))
             return self.annotated(v, t, "the value", value.span)
-
-    def _name_sizes(self, name: str, v: Value) -> None:
-        """Sizes that depend on data are called after the first name that has them."""
-        for a in vs.axes_of(v):
-            if a in self.unknown and isinstance(a, Var) and a.name in ("t", "count", "size"):
-                a.name = f"size_of_{name}"
 
     def is_ctor(self, name: str, env: Env) -> bool:
         from .elab_match import RecordCtor
