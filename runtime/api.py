@@ -18,7 +18,7 @@ import numpy as np
 from ..compiler import errors
 from ..compiler.errors import Source
 from . import data, shapes
-from .function import Function, carries_float
+from .function import Function
 from .pipeline import Unit
 from .records import ctor_class, record_class, sum_class
 
@@ -159,7 +159,7 @@ def hvp(f: Function) -> Function:
     first, *rest = f.signature.params
     if rest:
         raise errors.UnsupportedError("DV0901", f"hvp of {f.__name__}, which has several parameters: not yet", f.span)
-    v = shapes.Param("v", first.type)
+    v = shapes.Param("v", first.type, tangent=True)
     signature = shapes.Signature(f"hvp({f.__name__})", (first, v))
     return f.derived(f"hvp({f.text})", signature)
 
@@ -173,7 +173,7 @@ def jvp(f: Function, primals: Any, tangents: Any) -> tuple[Any, Any]:
     points = primals if isinstance(primals, tuple) else (primals,)
     along = list(tangents) if isinstance(tangents, tuple) and len(f.params) > 1 else [_bare(tangents)]
     types = f.types_of(points)
-    active = [k for k, t in enumerate(types) if carries_float(t)]
+    active = [k for k, t in enumerate(types) if shapes.carries_float(t)]
     if len(along) == len(types) > len(active):
         along = [along[k] for k in active]
     if len(along) != len(active):
@@ -189,9 +189,9 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     that carry floats, bare for one, a tuple for several."""
     f = _function("vjp", f)
     types = f.types_of(primals)
-    active = [k for k, t in enumerate(types) if carries_float(t)]
+    active = [k for k, t in enumerate(types) if shapes.carries_float(t)]
     value = f(*primals)
-    ct = shapes.Param("cotangent", shapes.Any())
+    ct = shapes.Param("cotangent", f.result_of(primals), tangent=True)
     text = _closure(f, types, active, ["ct_"], "(let (_, pull_) = vjp({inner}, {args}); pull_(ct_))")
     signature = shapes.Signature(f"pullback of {f.__name__}", (*f.params_of(types), ct))
     return value, f.derived(text, signature).bind(primals)
@@ -201,11 +201,11 @@ def linearize(f: Function, *primals: Any) -> tuple[Any, Function]:
     """(f(*primals), the linear function of tangents)."""
     f = _function("linearize", f)
     types = f.types_of(primals)
-    active = [k for k, t in enumerate(types) if carries_float(t)]
+    active = [k for k, t in enumerate(types) if shapes.carries_float(t)]
     value = f(*primals)
     names = [f"d{k}_" for k in active]
     text = _closure(f, types, active, names, "(let (_, lin_) = linearize({inner}, {args}); lin_({ds}))")
-    tangents = tuple(shapes.Param(f"d{f.params[k].name}", types[k]) for k in active)
+    tangents = tuple(shapes.Param(f"d{f.params[k].name}", types[k], tangent=True) for k in active)
     signature = shapes.Signature(f"linearization of {f.__name__}", (*f.params_of(types), *tangents))
     return value, f.derived(text, signature).bind(primals)
 
@@ -218,7 +218,8 @@ def transpose_linear(g: Function, x: Any) -> Function:
     bound = g.names()[:-1]
     inner = f"fn (y_) -> ({g.text})({', '.join([*bound, 'y_'])})" if bound else g.text
     text = f"fn ({', '.join([*bound, 'x_', 'ct_'])}) -> transpose_linear({inner}, x_)(ct_)"
-    params = (*g.params_of(g.types_of((x,))), shapes.Param("cotangent", shapes.Any()))
+    ct = shapes.Param("cotangent", g.result_of((x,)), tangent=True)
+    params = (*g.params_of(g.types_of((x,))), ct)
     return g.derived(text, shapes.Signature(f"transpose of {g.__name__}", params)).bind((x,))
 
 
@@ -278,7 +279,7 @@ def _bare(tangents: Any) -> Any:
 def _pointwise(f: Function, types: tuple[shapes.Type, ...], active: list[int], form: str) -> Function:
     names = [f"d{k}_" for k in active]
     text = _closure(f, types, active, names, form)
-    tangents = tuple(shapes.Param(f"tangent of {f.params[k].name}", types[k]) for k in active)
+    tangents = tuple(shapes.Param(f"tangent of {f.params[k].name}", types[k], tangent=True) for k in active)
     return f.derived(text, shapes.Signature(f"jvp({f.__name__})", (*f.params_of(types), *tangents)))
 
 

@@ -112,7 +112,7 @@ class Function:
                 t = _lifted(t, v)
                 usual = usual and t is p.type
             types.append(t)
-            leaves += reader.read(v, t, p.name)
+            leaves += reader.read(v, t, p.name, p.tangent)
         instance = self._fixed if usual else None
         if instance is None:
             instance = self._instance((given, tuple(types)))
@@ -219,6 +219,17 @@ class Function:
             for p, v in zip(self.params, values, strict=True)
         )
 
+    def result_of(self, values: Sequence[Any]) -> shapes.Type:
+        """The type of the result for these arguments; sizes that no argument names are open."""
+        types = self.types_of(values)
+        whole = tuple(
+            infer(v, p.name, self.__name__, p.type.sizes) if isinstance(p.type, shapes.Any) else p.type
+            for p, v in zip(self._all.params, self.bound, strict=False)
+        )
+        instance = self._instance((_ALL, (*whole, *types)))
+        names: set[shapes.Size] = {s for t in (*whole, *types) for leaf in shapes.leaves(t) for s in leaf.sizes}
+        return shapes.with_sizes_of(instance.result, names)
+
     def params_of(self, types: Sequence[shapes.Type]) -> tuple[Param, ...]:
         """The free parameters with these types and without defaults."""
         return tuple(Param(p.name, t, None, p.place) for p, t in zip(self.params, types, strict=True))
@@ -288,7 +299,3 @@ def _wrapped(result: Any, transform: str) -> Any:
 
 def _restore(unit: Unit, text: str, signature: Signature, plain: bool, bound: tuple[Any, ...], wrap: str) -> Function:
     return Function(unit, text, signature, plain=plain, bound=bound, wrap=wrap)
-
-
-def carries_float(t: shapes.Type) -> bool:
-    return any(leaf.kind in ("f64", "f32") for leaf in shapes.leaves(t))

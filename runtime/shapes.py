@@ -90,12 +90,16 @@ Type = Scalar | Array | Tuple | Record | Sum | Any
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """`default` is None, or ("path", text) for a path beside the source, or ("value", expression)."""
+    """`default` is None, or ("path", text) for a path beside the source, or ("value", expression).
+
+    A `tangent` (or cotangent) takes None for what carries no floats.
+    """
 
     name: str
     type: Type
     default: tuple[str, str] | None = None
     place: tuple[int, int, int, int] | None = None
+    tangent: bool = False
 
     def __str__(self) -> str:
         text = self.name if isinstance(self.type, Any) else f"{self.name}: {self.type}"
@@ -170,6 +174,26 @@ def signature_from_json(data: Json) -> Signature:
 
 
 # ---------------------------------------------------------------- leaves
+
+
+def carries_float(t: Type) -> bool:
+    return any(leaf.kind in ("f64", "f32") for leaf in leaves(t))
+
+
+def with_sizes_of(t: Type, known: set[Size]) -> Type:
+    """The type with every size that is not a number or among `known` left open."""
+
+    def open_(s: Size) -> Size:
+        return s if isinstance(s, int) or s in known else "_"
+
+    match t:
+        case Array(element, sizes):
+            return Array(with_sizes_of(element, known), tuple(map(open_, sizes)))
+        case Tuple(items):
+            return Tuple(tuple(with_sizes_of(i, known) for i in items))
+        case Record(name, fields):
+            return Record(name, tuple((f, with_sizes_of(s, known)) for f, s in fields))
+    return t
 
 
 @dataclass(frozen=True, slots=True)

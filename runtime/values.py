@@ -37,13 +37,14 @@ class Reader:
         self.function = function
         self.spans = spans
         self.param = ""
+        self.tangent = False
         self.sizes: dict[str, tuple[int, str]] = {}
 
     # ------------------------------------------------------------ entry points
 
-    def read(self, value: Any, t: shapes.Type, name: str) -> list[Any]:
-        """The leaves of one argument."""
-        self.param = name
+    def read(self, value: Any, t: shapes.Type, name: str, tangent: bool = False) -> list[Any]:
+        """The leaves of one argument; in a tangent, None stands for what carries no floats."""
+        self.param, self.tangent = name, tangent
         if type(value) is float and type(t) is Scalar and t.kind == "f64":
             return [value]
         if type(value) is np.ndarray and type(t) is Array and type(t.element) is Scalar:
@@ -64,6 +65,9 @@ class Reader:
     # ------------------------------------------------------------ by type
 
     def _value(self, value: Any, t: shapes.Type, path: str, out: list[Any]) -> None:
+        if value is None and self.tangent and not shapes.carries_float(t):
+            out += self._zeros(t)
+            return
         match t:
             case Scalar(kind):
                 got = self._scalar(value, kind, path)
@@ -93,6 +97,14 @@ class Reader:
                 self._sum(value, t, path, out)
             case _:
                 self._fail(path, t, value)
+
+    def _zeros(self, t: shapes.Type) -> list[Any]:
+        """Zeros of a type, as large as the other arguments say."""
+        out: list[Any] = []
+        for leaf in shapes.leaves(t):
+            shape = tuple(s if isinstance(s, int) else self.sizes.get(s, (0, ""))[0] for s in leaf.sizes)
+            out.append(np.zeros(shape, DTYPES[leaf.kind]) if leaf.sizes else DTYPES[leaf.kind].type(0).item())
+        return out
 
     def _scalar(self, value: Any, kind: str, path: str) -> Any:
         if type(value) is float and kind == "f64":

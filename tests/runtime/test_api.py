@@ -63,6 +63,12 @@ def named(e: f64, steps: f64, sum: f64) -> f64 = e * steps * sum
 
 def powers(x: f64, c: f64 = 2.0, k: i64 = 3) -> f64 = c * x ** k
 
+type Mixed = {gain: f64, count: i64, on: bool[n]}
+
+def mixed(p: Mixed[n], v: f64[n]) -> Mixed[n] = Mixed(gain = p.gain * sum(v), count = p.count, on = p.on)
+
+def doubled(v: f64[n]) -> f64[2 * n] = concat(v, [3 * v[i] for i])
+
 def weigh(p: Pair[n], q: f64[n], k: i64) -> f64 = k * sum(p.a[i] * p.b[i] * q[i] for i)
 
 def spread(ps: Point[n], t: (f64, f64)) -> f64 = sum(ps[i].x ** 2 * t[0] + ps[i].y * t[1] for i)
@@ -189,6 +195,25 @@ def test_jvp_and_vjp(m: dv.Module) -> None:
     assert (value, other) == (6.0, 5.0) and pullback((1.0, 0.0)) == (3.0, 2.0)
     with pytest.raises(dv.TypeError, match="1 tangents for 2 parameters"):
         dv.jvp(m.dot, (a, b), (a,))
+
+
+def test_cotangents_have_the_type_of_the_result(m: dv.Module) -> None:
+    assert dv.vjp(m.square, 3)[1](1) == 6.0
+    _, back = dv.vjp(m.shift, {"x": 1.0, "y": 2.0}, 1.0)
+    assert back({"x": 1, "y": 2}) == (m.Point(1.0, 2.0), 1.0)
+    assert dv.vjp(m.doubled, [1.0, 2.0])[1]([1, 1, 1, 1]).tolist() == [4, 4]
+    with pytest.raises(dv.SizeError):
+        dv.vjp(m.doubled, [1.0, 2.0])[1](np.ones(3))
+    with pytest.raises(dv.TypeError, match="`cotangent` of pullback of square: expected f64, found None"):
+        dv.vjp(m.square, 3.0)[1](None)
+    mixed = m.Mixed(2.0, 3, np.array([True, False]))
+    v = np.array([1.0, 2.0])
+    value, back = dv.vjp(m.mixed, mixed, v)
+    assert value.gain == 6.0 and value.on.tolist() == [True, False]
+    dp, dvv = back({"gain": 1.0, "count": None, "on": None})
+    assert dp.gain == 3.0 and dp.count == 0 and dvv.tolist() == [2, 2]
+    tangent = {"gain": 1.0, "count": None, "on": None}
+    assert dv.jvp(m.mixed, (mixed, v), (tangent, np.zeros(2)))[1].gain == 3.0
 
 
 def test_linearize_and_transpose(m: dv.Module) -> None:
