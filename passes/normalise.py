@@ -48,7 +48,7 @@ from ..compiler.ir import (
     subst_type,
 )
 from ..compiler.primitives import is_partial
-from ..compiler.sizes import Poly, materialise, nonneg, poly_of
+from ..compiler.sizes import Poly, materialise, poly_of
 from . import opt_arrays as arrays
 from . import opt_cells as cells
 from . import opt_ifs as ifs
@@ -56,7 +56,8 @@ from . import opt_loops as loops
 from . import opt_scalar as scalar
 from . import opt_tables as tables
 from .deadcode import has_effects
-from .opt_facts import DEAR, SCALARS, Motion, array_type, equation, facts_of, op_key, prim_cost
+from .opt_facts import DEAR, SCALARS, Motion, array_type, op_key, prim_cost
+from .opt_know import Knowledge, equation
 from .rules import NO_RULES, RuleSet
 from .strategy import Log
 
@@ -87,6 +88,9 @@ _COMMUTE = frozenset(["add", "mul", "eq", "ne", "and", "or"])
 _LINEAR = frozenset(["add", "sub", "neg", "f64", "f32"])
 
 
+NOTHING_KNOWN = Knowledge()
+
+
 class Scope:
     """An open region: the statements so far, and what it reads from outside (`uses`, a bit per level)."""
 
@@ -105,7 +109,7 @@ class Scope:
         self.effects = False
         self.fixed = False  # holds something that may not leave an `if`
         self.cost = 0.0
-        self.saved: tuple[tuple[Poly, ...], dict[Var, Poly], dict[Var, bool]] = ((), {}, {})
+        self.saved = NOTHING_KNOWN  # what held where the region was opened
 
 
 Env = dict[Var, Atom]
@@ -138,10 +142,7 @@ class Normaliser:
         self.scopes = [Scope(0, "top", 0)]
         self.where: dict[Var, Scope] = {}
         self.table: dict[object, tuple[Var, ...]] = {}
-        self.facts: tuple[Poly, ...] = ()
-        self.equal: dict[Var, Poly] = {}
-        self.known: dict[Var, bool] = {}
-        self.proofs: dict[tuple[Atom, Atom], bool] = {}
+        self.know = Knowledge()
         self.found: dict[Var, Atom] = {}  # results of argmax and argmin: the extent of their loop
         self.whole: set[Var] = set()
         self.cells: dict[object, cells.Cell] = {}
@@ -153,7 +154,7 @@ class Normaliser:
         outer = self.scopes[-1]
         level = outer.level + 1
         scope = Scope(level, kind, level if kind == "if" else outer.barrier)
-        scope.saved = (self.facts, self.equal, self.known)
+        scope.saved = self.know
         self.scopes.append(scope)
         return scope
 
@@ -162,7 +163,7 @@ class Normaliser:
         scope = self.scopes.pop()
         for a in results:
             scope.uses |= 1 << self.level(a)
-        self.facts, self.equal, self.known = scope.saved
+        self.know = scope.saved
         outer = self.scopes[-1]
         outer.uses |= scope.uses & ((1 << outer.level) - 1)
         scope.uses &= (1 << scope.level) - 1
@@ -243,53 +244,37 @@ class Normaliser:
     def fire(self, rule: str) -> None:
         self.log.fire(rule, self.prov.span)
 
-    # ------------------------------------------------ facts
+    # ------------------------------------------------ knowledge
+
+    def know_at(self, level: int) -> Knowledge:
+        """What holds for everything that is emitted from now on at this level."""
+        return self.know if level >= len(self.scopes) - 1 else self.scopes[level + 1].saved
 
     def poly(self, a: Atom) -> Poly:
         """The polynomial of a size, equations that hold here used."""
-        p = poly_of(a)
-        return p.substitute(self.equal.get) if self.equal else p
+        return self.know.poly(a)
 
     def same_size(self, a: Atom, b: Atom) -> bool:
         return a is b or a == b or self.poly(a) == self.poly(b)
 
-    def assume(self, cond: Atom, truth: bool) -> None:
-        """From here on, in this region, the condition holds (or does not)."""
-        if not isinstance(cond, Var):
-            return
-        self.facts = (*self.facts, *facts_of(cond, truth))
-        self.known = {**self.known, cond: truth}
-        op = cond.stmt.op if cond.stmt else None
-        if isinstance(op, Prim):
-            if op.name == "not":
-                self.assume(op.args[0], not truth)
-            elif op.name == ("and" if truth else "or"):
-                self.assume(op.args[0], truth)
-                self.assume(op.args[1], truth)
-
-    def in_bounds(self, index: Sequence[Atom], shape: Sequence[Atom], safe: bool) -> tuple[bool, bool]:
+    def in_bounds(self, array: Atom | None, index: Sequence[Atom], shape: Sequence[Atom], safe: bool) -> tuple[bool, bool]:
         """(in bounds here, in bounds wherever the operands are in scope)."""
-        total = all(self._in_range(i, n, ()) for i, n in zip(index, shape, strict=False))
-        if total or safe:
-            return True, total
-        return all(self._in_range(i, n, self.facts) or self._found(i, n) for i, n in zip(index, shape, strict=False)), False
+        level = 0 if array is None else self.level(array)
+        for a in (*index, *shape):
+            level = max(level, self.level(a))
+        while self.scopes[level].kind == "if":  # a guard does not go with what leaves it
+            level -= 1
+        at = self.know_at(level)
+        total = all(at.in_range(i, n) for i, n in zip(index, shape, strict=False))
+        return (True, total) if total or safe else (self.fits(self.know, index, shape), False)
 
-    def _found(self, i: Atom, n: Atom) -> bool:
-        """Is it what `argmax` gives for an axis of this size?  (It stands behind a check that there is one.)"""
-        size = self.found.get(i) if type(i) is Var else None
-        return size is not None and self.same_size(size, n)
-
-    def _in_range(self, i: Atom, n: Atom, facts: tuple[Poly, ...]) -> bool:
-        if type(i) is Var and i.extent is not None and i.extent == n:
-            return True
-        if facts or self.equal:
-            p, q = self.poly(i), self.poly(n)
-            return nonneg(p, facts) and nonneg(q - p - _ONE, facts)
-        known = self.proofs.get((i, n))
-        if known is None:
-            p, q = poly_of(i), poly_of(n)
-            known = self.proofs[i, n] = nonneg(p) and nonneg(q - p - _ONE)
-        return known
+    def fits(self, know: Knowledge, index: Sequence[Atom], shape: Sequence[Atom]) -> bool:
+        """In bounds where this is known; what `argmax` gives stands behind a check that there is one."""
+        for i, n in zip(index, shape, strict=False):
+            size = self.found.get(i) if type(i) is Var else None
+            if not know.in_range(i, n) and (size is None or know.poly(size) != know.poly(n)):
+                return False
+        return True
 
     # ------------------------------------------------ statements
 
@@ -342,7 +327,7 @@ class Normaliser:
                 self.opaque(s, new, env)
 
     def assertion(self, op: Assert, cond: Atom, env: Env) -> None:
-        if isinstance(cond, Var) and self.known.get(cond):
+        if isinstance(cond, Var) and self.know.known.get(cond):
             return
         if isinstance(cond, Const) and cond.value:
             self.fire("proven_assert")
@@ -355,11 +340,11 @@ class Normaliser:
             return
         self.emit(op, (), Motion.PINNED)
         self.scopes[-1].effects = True
-        self.assume(cond, True)
+        self.know = self.know.assume(cond, True)
         found = equation(cond)
         if found is not None:
             v, p = found
-            self.equal = {**{w: q.substitute({v: p}.get) for w, q in self.equal.items()}, v: p}
+            self.know = self.know.equate(v, p)
             same = next(iter(p.terms))[0] if len(p.terms) == 1 and len(next(iter(p.terms))) == 1 else None
             if len(self.scopes) == 1 and v.stmt is None and isinstance(same, Var) and p.terms[(same,)] == 1:
                 env[v] = same
@@ -367,16 +352,13 @@ class Normaliser:
     def assert_before(self, loop: Scope, extent: Atom, op: Assert, cond: Atom, env: Env) -> None:
         """What the first effect of every iteration asserts is asserted before the loop, if it runs."""
         self.fire("assert_before")
-        saved = (self.scopes, self.facts, self.equal, self.known)
-        self.scopes = self.scopes[:-1]
-        self.facts, self.equal, self.known = loop.saved
+        scopes, know = self.scopes, self.know
+        self.scopes, self.know = scopes[:-1], loop.saved
         empty = self.prim("le", extent, Const(0, "i64"))
         wider = self.prim("or", empty, cond)
         self.assertion(replace(op, cond=wider), wider, env)
-        inner = (self.facts, self.equal, self.known)
-        self.scopes, self.facts, self.equal, self.known = saved
-        loop.saved = inner
-        self.assume(cond, True)
+        loop.saved = self.know
+        self.scopes, self.know = scopes, know.assume(cond, True)
 
     def opaque(self, s: Stmt, op: Op, env: Env) -> None:
         """Shows, and calls and derivatives that are still there."""
@@ -475,6 +457,3 @@ class Normaliser:
 def _rank(a: Atom) -> int:
     """Constants last, else in order of making."""
     return a.uid if type(a) is Var else 1 << 62
-
-
-_ONE = Poly({(): 1})

@@ -33,7 +33,7 @@ from ..compiler.ir import (
     operands,
     regions,
 )
-from ..compiler.sizes import nonneg, number
+from ..compiler.sizes import number
 from .opt_facts import INF, Motion, array_type, prim_cost
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def index(nz: Normaliser, array: Atom, es: tuple[Atom, ...], safe: bool, like: V
     known = nz.table.get(("index", (array, *es)))
     if known is not None and nz.visible(known[0]):
         return known[0]
-    safe, total = nz.in_bounds(es, shape, safe)
+    safe, total = nz.in_bounds(array, es, shape, safe)
     if array.stmt is not None:
         out = _index_of(nz, array, array.stmt, es, safe)
         if out is not None:
@@ -101,7 +101,7 @@ def _compare(nz: Normaliser, e: Atom, f: Atom) -> bool | None:
     d = nz.poly(e) - nz.poly(f)
     if d.constant is not None:
         return d.constant == 0
-    if nonneg(d - number(1), nz.facts) or nonneg(-d - number(1), nz.facts):
+    if nz.know.prove(d - number(1)) or nz.know.prove(-d - number(1)):
         return False
     return None
 
@@ -157,7 +157,7 @@ def _index_update(nz: Normaliser, a: Atom, fs: tuple[Atom, ...], v: Atom, es: tu
 def update(nz: Normaliser, a: Atom, es: tuple[Atom, ...], v: Atom, safe: bool, like: Var | None = None) -> Atom:
     """`a with [es] = v`"""
     assert isinstance(a.type, Array)
-    safe, total = nz.in_bounds(es, a.type.shape, safe)
+    safe, total = nz.in_bounds(a, es, a.type.shape, safe)
     if safe and is_zero(a):
         return delta(nz, a.type.shape, es, v, safe, like)
     if type(a) is Var and a.stmt is not None and type(a.stmt.op) is Update and safe:
@@ -175,7 +175,7 @@ def delta(
     """Zeros but for `v` at `es`."""
     if not es:
         return v
-    safe, total = nz.in_bounds(es, shape, safe)
+    safe, total = nz.in_bounds(v, es, shape, safe)
     if is_zero(v) and safe:
         return zero_of(nz, v.type.kind, shape)
     if type(v) is Var and v.stmt is not None and type(v.stmt.op) is Delta and (v.stmt.op.safe or not safe):

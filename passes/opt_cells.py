@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..compiler.ir import Array, Atom, Block, Index, Loop, Prim, Stmt, Var, bound_vars
-from ..compiler.sizes import nonneg, poly_of
+from ..compiler.sizes import poly_of
 from .opt_facts import DEAR, Motion, array_type, prim_cost
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _store(nz: Normaliser, cell: Cell) -> Var | None:
     s = cell.stmt
     assert s is not None and isinstance(s.op, Loop)
     op = s.op
-    if op.extent is None or not nonneg(poly_of(op.extent)):
+    if op.extent is None or not nz.know_at(nz.level(s.vars[0])).prove(poly_of(op.extent)):
         return None
     for k, (mode, a) in enumerate(zip(op.modes, op.outs, strict=True)):
         if mode == "build" and a is cell.value:

@@ -23,7 +23,7 @@ _SMALL = 8.0
 def branch(nz: Normaliser, s: Stmt, op: If, env: Env) -> None:
     """An `if` of the program; its results join `env`."""
     cond = subst(op.cond, env)
-    truth = bool(cond.value) if isinstance(cond, Const) else nz.known.get(cond)
+    truth = bool(cond.value) if isinstance(cond, Const) else nz.know.known.get(cond)
     if truth is not None:
         nz.fire("known_condition")
         results = nz.run(op.then if truth else op.orelse, env)
@@ -51,7 +51,7 @@ def _side(
     nz: Normaliser, cond: Atom, truth: bool, run: Callable[[], tuple[Atom, ...]]
 ) -> tuple[Scope, tuple[Atom, ...]]:
     scope = nz.open("if")
-    nz.assume(cond, truth)
+    nz.know = nz.know.assume(cond, truth)
     results = run()
     nz.close(results)
     return scope, results
@@ -157,7 +157,7 @@ def _one_hot(nz: Normaliser, x: Atom, y: Atom) -> tuple[Atom, Atom, Callable[[At
             return op.value, other.value, _delta(nz, op)
         if not arrays.is_zero(b):
             continue
-        if not all(map(nz.visible, (*op.index, *op.shape))) or not all(nz.in_bounds(op.index, op.shape, False)):
+        if not all(map(nz.visible, (*op.index, *op.shape))) or not all(nz.in_bounds(None, op.index, op.shape, False)):
             continue
         if op.value.type.shape:
             continue

@@ -19,7 +19,7 @@ from ..compiler.ir import (
     subst,
     subst_type,
 )
-from ..compiler.sizes import nonneg, number, poly_of
+from ..compiler.sizes import number
 from . import opt_arrays as arrays
 from . import opt_cells as cells
 from .opt_facts import Motion, array_type, op_key
@@ -72,7 +72,7 @@ def loop(nz: Normaliser, s: Stmt, op: Loop, env: Env) -> None:
     scope = _enter(nz, index, states)
     scope.guard = extent if head is None else None
     if extent is not None and not isinstance(extent, Const):
-        nz.facts = (*nz.facts, nz.poly(extent) - number(1))
+        nz.know = nz.know.learn(nz.poly(extent) - number(1))
     results = nz.run(op.body, env)
     nz.prov = s.prov
     outs = Outs(nz, scope, index, extent if op.head is None else None, not states and head is None)
@@ -174,8 +174,9 @@ def emit(
         motion = Motion.PINNED
     elif "build" in op.modes:
         assert op.extent is not None
-        if not nonneg(poly_of(op.extent)):
-            motion = Motion.STAY if nonneg(nz.poly(op.extent), nz.facts) else Motion.PINNED
+        size = nz.poly(op.extent)
+        if not nz.know_at(uses.bit_length() - 1).prove(size):
+            motion = Motion.STAY if nz.know.prove(size) else Motion.PINNED
     key = None if effects else op_key(op, {})
     if key is not None:
         hit = nz.table.get(key)

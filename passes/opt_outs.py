@@ -32,7 +32,7 @@ from ..compiler.ir import (
     operands,
     regions,
 )
-from ..compiler.sizes import nonneg, number
+from ..compiler.sizes import number
 from . import opt_arrays as arrays
 from . import opt_ifs as ifs
 from .opt_facts import INF, NOTHING, block_key
@@ -96,7 +96,7 @@ class Outs:
 
     def runs(self) -> bool:
         """Is there provably an iteration?"""
-        return self.extent is not None and nonneg(self.nz.poly(self.extent) - number(1), self.scope.saved[0])
+        return self.extent is not None and self.scope.saved.prove(self.nz.poly(self.extent) - number(1))
 
     def plan(self, mode: str, a: Atom) -> Thunk:
         if self.extent is None or not self.nz.options.algebra:
@@ -126,11 +126,11 @@ class Outs:
             size = op.array.type.shape[len(before)]
             if self.all_outer((op.array, *before)) and nz.same_size(size, extent):
                 array = op.array
-                if all(nz.in_bounds(before, array.type.shape, False)):
+                if nz.fits(self.scope.saved, before, array.type.shape):
                     nz.fire("build_eta")
                     return lambda: arrays.index(nz, array, before, True)
         found = self.one_hot(a)
-        if found is not None and nz.in_bounds((found[0],), (extent,), False)[0]:
+        if found is not None and nz.fits(self.scope.saved, (found[0],), (extent,)):
             at, element = found
             nz.fire("one_hot_build")
             return lambda: arrays.delta(nz, (extent, *a.type.shape), (at,), element(), True)
@@ -189,7 +189,7 @@ class Outs:
         """n · a"""
         nz, extent = self.nz, self.extent
         assert extent is not None
-        if a.type.shape or not nonneg(nz.poly(extent), self.scope.saved[0]):
+        if a.type.shape or not self.scope.saved.prove(nz.poly(extent)):
             return None
         finite = isinstance(a, Const) and abs(a.value) < INF
         if not finite and not self.runs() and a.type.kind not in ("i64", "i32"):
@@ -276,7 +276,7 @@ class Outs:
             return None
         e, value = found
         nz.fire("one_hot_sum")
-        if nz.in_bounds((e,), (extent,), False)[0]:
+        if nz.fits(self.scope.saved, (e,), (extent,)):
             return value
 
         def guarded() -> Atom:
@@ -338,6 +338,8 @@ class Outs:
         if not self.all_outer(shape):
             return None
         p = next((k for k, e in enumerate(es) if not self.outer(e)), len(es))
+        if not nz.fits(self.scope.saved, es[:p], shape) and not self.runs():
+            return None
         if p == len(es):
             inner = self.plan_sum(v) or self.leaf("sum", v)
         elif es[p] is self.index and p == len(es) - 1 and nz.same_size(shape[p], extent):

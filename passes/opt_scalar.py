@@ -14,8 +14,8 @@ import numpy as np
 
 from ..compiler.ir import FALSE, TRUE, Atom, Const, Prim, Var, integer
 from ..compiler.primitives import PRIMITIVES, is_partial
-from ..compiler.sizes import Poly, materialise, nonneg, number, of_factor
-from .opt_facts import SCALARS, Motion, decide, is_size
+from ..compiler.sizes import Poly, materialise, number, of_factor
+from .opt_facts import SCALARS, Motion
 
 if TYPE_CHECKING:
     from .normalise import Normaliser
@@ -274,7 +274,7 @@ def _not(nz: Normaliser, args: tuple[Atom, ...]) -> Atom | None:
 def _truth(nz: Normaliser, a: Atom) -> bool | None:
     if type(a) is Const:
         return bool(a.value)
-    return nz.known.get(a) if type(a) is Var else None
+    return nz.know.known.get(a) if type(a) is Var else None
 
 
 def _and(nz: Normaliser, args: tuple[Atom, ...]) -> Atom | None:
@@ -400,7 +400,7 @@ def _compare(name: str) -> Simplifier:
         tag = definition(x, "select")
         if tag is not None and all(type(a) is Const for a in (tag[1], tag[2], y)):
             return nz.prim("select", tag[0], nz.prim(name, tag[1], y), nz.prim(name, tag[2], y))
-        out = decide(name, nz.poly(x), nz.poly(y), nz.facts)
+        out = nz.know.decide(name, nz.poly(x), nz.poly(y))
         return None if out is None else TRUE if out else FALSE
 
     return rule
@@ -413,9 +413,9 @@ def _quotient(name: str) -> Simplifier:
             return x if name == "floordiv" else integer(0)
         p, d = nz.poly(x), nz.poly(y)
         whole, rest = _divided(p, d)
-        if whole is None or not is_size(p) or not is_size(d):
+        if whole is None or not nz.know.sized(p) or not nz.know.sized(d):
             return None
-        if nonneg(rest, nz.facts) and nonneg(d - rest - number(1), nz.facts):
+        if nz.know.prove(rest) and nz.know.prove(d - rest - number(1)):
             return materialise(whole if name == "floordiv" else rest, nz.prim)
         if not whole.terms:
             return None
@@ -453,7 +453,7 @@ def _extreme(name: str) -> Simplifier:
         x, y = args
         if x is y:
             return x
-        first = decide("ge" if name == "max" else "le", nz.poly(x), nz.poly(y), nz.facts)
+        first = nz.know.decide("ge" if name == "max" else "le", nz.poly(x), nz.poly(y))
         return None if first is None else x if first else y
 
     return rule

@@ -15,6 +15,7 @@ from ..compiler.ir import (
     Assert,
     Atom,
     Block,
+    If,
     Loop,
     Show,
     Stmt,
@@ -29,40 +30,59 @@ from .opt_facts import op_key
 
 def congruent_states(op: Loop, inits: Sequence[Atom]) -> list[int]:
     """For each state the first one that always equals it (itself if there is none)."""
+    if len(set(inits)) == len(inits):
+        return list(range(len(inits)))
+    return _refine(op, list(inits), {}, {})
+
+
+def _refine(op: Loop, inits: Sequence[object], outer: dict[Var, object], ids: dict[object, int]) -> list[int]:
+    """The coarsest partition of the states that starts equal and stays equal; numbers the body."""
     n = len(op.states)
     classes: dict[object, list[int]] = {}
     for k in range(n):
         classes.setdefault((inits[k], op.states[k].type.kind, len(op.states[k].type.shape)), []).append(k)
     parts = list(classes.values())
-    while any(len(p) > 1 for p in parts):
+    while True:
         first = {k: p[0] for p in parts for k in p}
-        outer: dict[Var, object] = {v: ("state", first[k]) for k, v in enumerate(op.states)}
-        number(op.body, outer)
+        outer.update((v, ("state", op.index.uid, first[k])) for k, v in enumerate(op.states))
+        outer[op.index] = ("index", op.index.uid)
+        number(op.body, outer, ids)
         refined: list[list[int]] = []
         for p in parts:
             split: dict[object, list[int]] = {}
             for k in p:
-                a = op.body.results[k]
-                split.setdefault(outer.get(a, a) if isinstance(a, Var) else a, []).append(k)
+                split.setdefault(_number_of(op.body.results[k], outer), []).append(k)
             refined.extend(split.values())
         if len(refined) == len(parts):
-            break
+            return [first[k] for k in range(n)]
         parts = refined
-    out = list(range(n))
-    for p in parts:
-        for k in p:
-            out[k] = p[0]
-    return out
 
 
-def number(block: Block, outer: dict[Var, object]) -> None:
-    """Value numbers for the variables of a block, into `outer`."""
-    ids: dict[object, int] = {}
+def _number_of(a: Atom, outer: dict[Var, object]) -> object:
+    return outer.get(a, a) if type(a) is Var else a
+
+
+def number(block: Block, outer: dict[Var, object], ids: dict[object, int]) -> None:
+    """Value numbers for the variables of a block, into `outer`; results of regions one by one."""
     for s in block.stmts:
-        key: object = s if isinstance(s.op, Assert | Show) else op_key(s.op, {}, outer)
+        op = s.op
+        key: object = s if isinstance(op, Assert | Show) else op_key(op, {}, outer)
         n = ids.setdefault(key, len(ids))
-        for k, v in enumerate(s.vars):
-            outer[v] = (n, k)
+        if isinstance(op, Loop):
+            first = _refine(op, [_number_of(a, outer) for a in op.inits], outer, ids)
+            m = len(op.states)
+            results: list[object] = [("final", first[k]) for k in range(m)]
+            results += [(mode, _number_of(a, outer)) for mode, a in zip(op.modes, op.outs, strict=True)]
+            results += [("trip",)] * (op.head is not None)
+            outer.update((v, (n, r)) for v, r in zip(s.vars, results, strict=True))
+        elif isinstance(op, If):
+            number(op.then, outer, ids)
+            number(op.orelse, outer, ids)
+            cond = _number_of(op.cond, outer)
+            for v, x, y in zip(s.vars, op.then.results, op.orelse.results, strict=True):
+                outer[v] = ("if", cond, _number_of(x, outer), _number_of(y, outer))
+        else:
+            outer.update((v, (n, k)) for k, v in enumerate(s.vars))
 
 
 def backward_slice(stmts: Sequence[Stmt], roots: Sequence[Atom], reads: dict[Stmt, tuple[Var, ...]]) -> list[Stmt]:

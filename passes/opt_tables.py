@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..compiler.ir import Array, Atom, Fill, Index, Loop, Prim, Stmt, Var, bound_vars, free_vars, operands, regions
 from ..compiler.primitives import is_partial
-from ..compiler.sizes import nonneg, poly_of
+from ..compiler.sizes import poly_of
 from . import opt_arrays as arrays
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def table(nz: Normaliser, v: Var, scope: Scope, build: Build) -> Var:
     if not over or any(i is None or i.extent is None or nz.level(i.extent) >= missing for i in over):
         return v
     indices = [i for i in over if i is not None]
-    saved = (nz.scopes, nz.facts, nz.equal, nz.known)
-    nz.facts, nz.equal, nz.known = scopes[missing].saved
+    saved = (nz.scopes, nz.know)
+    nz.know = scopes[missing].saved
     nz.scopes = scopes[:missing]
     env: Env = {}
 
@@ -60,7 +60,7 @@ def table(nz: Normaliser, v: Var, scope: Scope, build: Build) -> Var:
     try:
         out = nest(0)
     finally:
-        nz.scopes, nz.facts, nz.equal, nz.known = saved
+        nz.scopes, nz.know = saved
     nz.fire("table")
     if isinstance(out, Var):
         out.name = v.name
@@ -119,11 +119,12 @@ def _total(nz: Normaliser, s: Stmt) -> bool:
         return not is_partial(op.name, op.args)
     if isinstance(op, Index):
         assert isinstance(op.array.type, Array)
-        return nz.in_bounds(op.index, op.array.type.shape, False)[1]
+        ground = nz.know_at(0)
+        return all(ground.in_range(i, n) for i, n in zip(op.index, op.array.type.shape, strict=False))
     if isinstance(op, Loop):
-        return op.parallel and all(_total(nz, t) for t in op.body.stmts) and _sizes_ok(op)
+        return op.parallel and all(_total(nz, t) for t in op.body.stmts) and _sizes_ok(nz, op)
     return isinstance(op, Fill)
 
 
-def _sizes_ok(op: Loop) -> bool:
-    return op.extent is not None and ("build" not in op.modes or nonneg(poly_of(op.extent)))
+def _sizes_ok(nz: Normaliser, op: Loop) -> bool:
+    return op.extent is not None and ("build" not in op.modes or nz.know_at(0).prove(poly_of(op.extent)))

@@ -156,7 +156,7 @@ def holds(nz: Normaliser, cond: Pattern, env: Env) -> bool:
     if a.type.kind not in FLOATS or type(right) is not PConst:
         return False
     known = nz.table.get((cond.name, (a, Const(right.value, a.type.kind))))
-    if known and nz.known.get(known[0]):
+    if known and nz.know.known.get(known[0]):
         return True
     s = sign(nz, a)
     match cond.name, right.value:
