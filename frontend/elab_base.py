@@ -49,6 +49,7 @@ class Base:
     def __init__(self) -> None:
         self.b = Builder()
         self.functions: dict[str, Function] = {}
+        self.used: dict[str, int] = {}
         self.guard = 0
         self.facts: dict[Var, Poly] = {}
         self.rigid: dict[Var, str] = {}
@@ -111,9 +112,10 @@ class Base:
         return Block(tuple(stmts), results)
 
     def fresh_function_name(self, base: str) -> str:
-        name, k = base, 2
+        name, k = base, self.used.get(base, 2)
         while name in self.functions:
             name, k = f"{base}_{k}", k + 1
+        self.used[base] = k
         return name
 
     # ------------------------------------------------ errors
