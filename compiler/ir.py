@@ -42,7 +42,6 @@ import itertools
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Union
 
 from .errors import Span
 
@@ -73,7 +72,7 @@ class Array:
     shape: tuple[Atom, ...]
 
 
-Type = Union[Scalar, Array]
+Type = Scalar | Array
 
 
 class Var:
@@ -84,7 +83,7 @@ class Var:
     be >= 0 (sizes, trip counts, indices).
     """
 
-    __slots__ = ("name", "type", "uid", "stmt", "extent", "nonneg", "poly")
+    __slots__ = ("extent", "name", "nonneg", "poly", "stmt", "type", "uid")
 
     def __init__(self, name: str, type: Type, *, extent: Atom | None = None, nonneg: bool = False) -> None:
         self.name = name
@@ -102,9 +101,9 @@ class Var:
 class Const:
     """A scalar constant; equal if kind and bits are (so NaN equals itself and 0.0 differs from -0.0)."""
 
-    __slots__ = ("value", "kind", "_key")
+    __slots__ = ("_key", "kind", "value")
 
-    def __init__(self, value: int | float | bool, kind: str) -> None:
+    def __init__(self, value: float | bool, kind: str) -> None:
         self.kind = kind
         self.value: int | float | bool
         if kind in FLOATS:
@@ -131,7 +130,7 @@ class Const:
         return f"{self.value}:{self.kind}"
 
 
-Atom = Union[Var, Const]
+Atom = Var | Const
 
 ZERO, ONE = Const(0, "i64"), Const(1, "i64")
 TRUE, FALSE = Const(True, "bool"), Const(False, "bool")
@@ -293,7 +292,7 @@ class Show:
     args: tuple[Atom, ...]
 
 
-Op = Union[Prim, Index, Update, Delta, Fill, Plus, ArgSort, Loop, If, Call, Jvp, Vjp, Assert, Show]
+Op = Prim | Index | Update | Delta | Fill | Plus | ArgSort | Loop | If | Call | Jvp | Vjp | Assert | Show
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +313,7 @@ NOWHERE = Prov()
 class Stmt:
     """`vars = op`; links its variables to itself."""
 
-    __slots__ = ("vars", "op", "prov")
+    __slots__ = ("op", "prov", "vars")
 
     def __init__(self, vars: tuple[Var, ...], op: Op, prov: Prov = NOWHERE) -> None:
         self.vars = vars

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Union
 
 from .ir import Atom, Const, Prim, Var, integer
 
@@ -24,7 +23,7 @@ class Opaque:
     right: Poly
 
 
-Factor = Union[Var, Opaque]
+Factor = Var | Opaque
 Monomial = tuple[Factor, ...]
 
 
@@ -35,7 +34,7 @@ def _order(f: Factor) -> tuple[int, int]:
 class Poly:
     """An integer polynomial; equality is equality of normal forms."""
 
-    __slots__ = ("terms", "_hash")
+    __slots__ = ("_hash", "terms")
 
     def __init__(self, terms: dict[Monomial, int]) -> None:
         self.terms = {m: c for m, c in terms.items() if c}

@@ -16,7 +16,6 @@ that depth counts nesting and not length.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
 
 from ..compiler.errors import Span
 
@@ -579,10 +578,14 @@ class Program:
     decls: tuple[Decl, ...]
 
 
-Expr = Union[Name, Num, Str, Bool, Tuple, ArrayLit, Comp, For, Loop, If, Match, Fn, With, Chain, Compare, Logic,
-             Unary, Power, Call, IndexE, Field, Prime, Paren, Block]
-Index = Union[Expr, Slice]
-Pattern = Union[PName, PWild, PLit, PTuple, PRecord, PCtor, POr]
-Type = Union[TName, TApply, TTuple, TParen, TFn]
-Decl = Union[Import, FromImport, Language, Def, TopLet, TypeDecl, TestDecl, RuleDecl, StrategyDecl, DerivativeDecl,
-             AdjointDecl, ImplicitDecl]
+Expr = (
+    Name | Num | Str | Bool | Tuple | ArrayLit | Comp | For | Loop | If | Match | Fn | With | Chain | Compare
+    | Logic | Unary | Power | Call | IndexE | Field | Prime | Paren | Block
+)
+Index = Expr | Slice
+Pattern = PName | PWild | PLit | PTuple | PRecord | PCtor | POr
+Type = TName | TApply | TTuple | TParen | TFn
+Decl = (
+    Import | FromImport | Language | Def | TopLet | TypeDecl | TestDecl | RuleDecl | StrategyDecl | DerivativeDecl
+    | AdjointDecl | ImplicitDecl
+)
