@@ -18,7 +18,7 @@ from ..compiler.sizes import poly_of
 from . import syntax as sx
 from . import values as vs
 from .elab_functions import Closure, Code
-from .elab_match import SumCtor
+from .elab_match import RecordCtor, SumCtor
 from .elab_transforms import Transforms
 from .elab_types import Signature
 from .messages_text import parse_message
@@ -224,7 +224,7 @@ class Elaborator(Transforms):
                     self.name_leaves(name, v)
             case sx.LetFn(span, name, params, ret, body, as_pattern):
                 known = env.get(name)
-                if as_pattern is not None and (isinstance(known, SumCtor) or self.is_ctor(name, env)):
+                if as_pattern is not None and isinstance(known, SumCtor | RecordCtor):
                     self.bind_pattern(as_pattern, self.elaborate(body, env), scope)
                 else:
                     scope.names[name] = Closure(self, Code(name, params, ret, body, span), env)
@@ -237,11 +237,6 @@ class Elaborator(Transforms):
         with self.at(value.span):
             t = self.resolve(annotation, Signature(env, open=False))
             return self.annotated(v, t, "the value", value.span)
-
-    def is_ctor(self, name: str, env: Env) -> bool:
-        from .elab_match import RecordCtor
-
-        return isinstance(env.get(name), RecordCtor)
 
     def _shown(self, e: sx.Expr, env: Env) -> Atom:
         v = self.elaborate(e, env)
