@@ -17,6 +17,7 @@ from . import (  # noqa: F401  # these fill the table
     builtins_core,
     builtins_gens,
     builtins_math,
+    builtins_random,
     builtins_reduce,
     builtins_vectors,
 )

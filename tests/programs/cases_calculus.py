@@ -61,14 +61,13 @@ VEC = lambda r: [normal(r, 3)]
 closed("calculus/hessians", "full", VEC, jax_of(lambda jax: jax.hessian(cubic(jax))))
 closed("calculus/hessians", "product", lambda r: [normal(r, 3), normal(r, 3)],
        jax_of(lambda jax: lambda x, v: jax.hessian(cubic(jax))(x) @ v))
-closed("calculus/laplacian", "laplace", VEC, jax_of(lambda jax: lambda x: jax.numpy.trace(jax.hessian(cubic(jax))(x))),
-       later=True)
+closed("calculus/laplacian", "laplace", VEC, jax_of(lambda jax: lambda x: jax.numpy.trace(jax.hessian(cubic(jax))(x))))
 
 XA = lambda r: [normal(r, 3), 0.7]
 closed("calculus/jacobians", "with_x", XA,
        jax_of(lambda jax: jax.jacobian(lambda x, a: a * x * jax.numpy.roll(x, -1))))
 closed("calculus/jacobians", "with_a", XA, lambda np, x, a: x * np.roll(x, -1))
-closed("calculus/laplacian", "spread", VEC, lambda np, x: np.sum(3 * x**2), later=True)
+closed("calculus/laplacian", "spread", VEC, lambda np, x: np.sum(3 * x**2))
 JV = lambda r: [normal(r, 3), 0.7, normal(r, 3), -0.4]
 closed("calculus/jvp_vjp", "forward", JV, lambda np, x, s, dx, ds: (
     s * np.cos(x) * dx + ds * np.sin(x), 2 * s * ds * np.sum(x) + s * s * np.sum(dx)))
@@ -89,7 +88,7 @@ closed("calculus/edges", "products", lambda r: [[0.0, 2.0, 3.0]], lambda np, v: 
 closed("calculus/edges", "products", lambda r: [[0.0, 2.0, 0.0]], lambda np, v: numpy.array([0.0, 0.0, 0.0]))
 closed("calculus/edges", "not_taken", lambda r: [0.0], lambda np, x: 0.0)
 closed("calculus/stopped", "slope", X, lambda np, x: x)
-closed("calculus/straight_through", "through", X, lambda np, x: 3.0, later=True)
+closed("calculus/straight_through", "through", X, lambda np, x: 3.0)
 
 
 def coefficients(jax: Any) -> Any:
@@ -100,7 +99,7 @@ def coefficients(jax: Any) -> Any:
     return lambda x: np.stack([g(x) / f for g, f in zip(d, [1, 1, 2, 6, 24], strict=True)])
 
 
-closed("calculus/taylor", "coefficients", X, jax_of(coefficients), later=True)
+closed("calculus/taylor", "coefficients", X, jax_of(coefficients))
 
 
 def hyper(jax: Any) -> Any:

@@ -12,7 +12,6 @@ from .cases import Case
 from .harness import BACKENDS, assert_close, expected, flatten, run, text_of, with_gradient
 from .references import NUMPY, arrays, jax_gradient
 
-
 WANTED: dict[str, list[Any]] = {}
 """What JAX gives, once for all backends."""
 
