@@ -153,7 +153,7 @@ class _Walk:
         if isinstance(x, tuple):
             for y in x:
                 self.child(y, scope)
-        elif isinstance(x, sx.Expr.__args__):  # type: ignore[attr-defined]
+        elif isinstance(x, sx.Expr.__args__):
             self.expr(x, scope)
         elif isinstance(x, sx.Slice | sx.PathStep):
             self.children(x, scope)

@@ -140,7 +140,7 @@ def end_token(tokens: list[Token]) -> Token:
 _NESTS = {c: tuple(f.name for f in dataclasses.fields(c) if f.name not in ("span", "id", "name", "text", "value"))
           for c in vars(s).values() if dataclasses.is_dataclass(c) and isinstance(c, type)}
 _NESTS |= {c: (*_NESTS[c], "value") for c in (s.Arg, s.Let, s.Block, s.GenIn)}
-_LEVELS = frozenset(c for kind in (s.Expr, s.Pattern, s.Type) for c in kind.__args__)  # type: ignore[attr-defined]
+_LEVELS = frozenset(c for kind in (s.Expr, s.Pattern, s.Type) for c in kind.__args__)
 
 
 def _deepest(root: Any) -> Span | None:
