@@ -25,9 +25,9 @@ class Knowledge:
         known: dict[Var, bool] | None = None,
     ) -> None:
         self.facts = facts
-        self.equal = equal or {}
-        self.shadow = shadow or {}
-        self.known = known or {}
+        self.equal = {} if equal is None else equal
+        self.shadow = {} if shadow is None else shadow
+        self.known = {} if known is None else known
         self._memo: dict[Poly, bool] = {}
         self._hidden: tuple[Poly, ...] | None = None
 
