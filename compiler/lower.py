@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from . import sizes
 from .errors import InternalError, Span, UnsupportedError
@@ -47,40 +46,18 @@ from .loops import (
     Operand,
     Param,
     Place,
-    Reg,
     ShowAt,
     Sort,
     Store,
 )
-from .lower_emit import Emitter, branch, mark_polls
+from .lower_dest import Dest, Value, Wants, storable
+from .lower_emit import Emitter, mark_polls
+from .lower_if import lower_if
 from .lower_live import Liveness, Uses
+from .lower_loops import lower_loop
+from .lower_order import Order
 from .lower_prims import lower_prim
 from .lower_shapes import shape_program
-
-Value = Operand | Place
-
-
-@dataclass(slots=True, eq=False)
-class Dest:
-    """Where an array is wanted; `add`: it is added to what is there.
-
-    A place of None is made by the first statement that needs it; the others share it through `origin`.
-    """
-
-    place: Place | None
-    add: bool = False
-    origin: Dest | None = None
-
-    def at(self, lowerer: Lowerer, v: Var) -> Place:
-        """The place; `v` is an array of that shape."""
-        if self.place is None and self.origin is not None:
-            self.place = self.origin.at(lowerer, v)
-        if self.place is None:
-            self.place = Place(lowerer.e.alloc(v.name, v.type.kind, lowerer.shape(v.type)))
-        return self.place
-
-
-Wants = dict[Var, Dest]
 
 
 def lower(fn: Function) -> LoopFunction:
@@ -96,6 +73,10 @@ class Lowerer:
         self.e = Emitter()
         self.uses = Uses(fn)
         self.liveness = Liveness(self.uses)
+        self.order = Order(self.uses)
+        self.sums: dict[Var, Dest] = {}  # sums with a base
+        self.results: list[dict[Var, list[Dest]]] = []  # of the open blocks: not yet stored
+        self.current: Stmt | None = None
         self.env: dict[Var, Value] = {}
         self.aliases: dict[Buf, set[Var]] = {}
         self.nonneg: set[Atom] = {a for p in fn.params for a in p.type.shape}
@@ -238,10 +219,13 @@ class Lowerer:
     def block(self, b: Block, dests: Sequence[Dest | None]) -> list[Value]:
         """Lowers a block; the arrays that have a destination are there afterwards."""
         frame = self.liveness.open(b)
-        wants = self.plan(b, dests, frame.left)
-        for s in b.stmts:
+        stmts = self.order.stmts(b)
+        wants = self.plan(b, stmts, dests, frame.left)
+        self.results.append(storable(b, dests))
+        for s in stmts:
             self.liveness.pass_by(s)
             self.stmt(s, wants)
+        early = storable(b, dests).keys() - self.results.pop().keys()
         values: list[Value] = []
         pending: list[tuple[Place, Dest]] = []
         for r, dest in zip(b.results, dests, strict=True):
@@ -250,6 +234,8 @@ class Lowerer:
                 continue
             assert dest.place is not None
             values.append(dest.place)
+            if r in early:
+                continue
             if not (isinstance(r, Var) and r in self.added and wants.get(r) is dest):
                 place = self.value(r)
                 assert isinstance(place, Place)
@@ -275,10 +261,30 @@ class Lowerer:
                 self.e.copy(temp, place)
                 pending[0] = temp, dest
 
-    def plan(self, b: Block, dests: Sequence[Dest | None], uses: Counter[Var]) -> Wants:
+    def settle(self, place: Place) -> bool:
+        """Is this storage free now, if results of the block that lie in it are stored at once?"""
+        if self.exclusive(place):
+            return True
+        if not self.results or place.buf.space == "in":
+            return False
+        pending, left = self.results[-1], self.liveness.frames[-1].left
+        here = [r for r in pending if r in self.aliases[place.buf] and all(
+            p is not None and p.buf is not place.buf and self.exclusive(p) for p in (d.place for d in pending[r]))]
+        for r in here:
+            left[r] -= 1
+        if not self.exclusive(place):
+            for r in here:
+                left[r] += 1
+            return False
+        for r in here:
+            for d in pending.pop(r):
+                self.store(self.env[r], d)
+        return True
+
+    def plan(self, b: Block, stmts: Sequence[Stmt], dests: Sequence[Dest | None], uses: Counter[Var]) -> Wants:
         """Destinations for the variables of a block, from its results backwards."""
         wants: Wants = {}
-        here = {v for s in b.stmts for v in s.vars}
+        here = {v: k for k, s in enumerate(stmts) for v in s.vars}
         results = Counter(b.results)
 
         def sole(a: Atom) -> bool:
@@ -290,9 +296,10 @@ class Lowerer:
                 continue
             if not dest.add or (uses[r] == 1 and results[r] == 1):
                 wants[r] = dest
-        for s in reversed(b.stmts):
+        for s in reversed(stmts):
             if isinstance(s.op, Plus):
-                self.plan_plus(s, s.op, wants, [a for a in s.op.arrays if sole(a) and s.op.arrays.count(a) == 1])
+                alone = [a for a in s.op.arrays if sole(a) and s.op.arrays.count(a) == 1]
+                self.plan_plus(s, s.op, wants, alone, here)
             for k, v in enumerate(s.vars):
                 want = wants.get(v)
                 if want is None:
@@ -300,10 +307,14 @@ class Lowerer:
                 match s.op:
                     case Update(a) if not want.add and sole(a):
                         wants[a] = want  # type: ignore[index]
+                    case Plus() as op if not want.add and v in self.sums:
+                        base = self.uses.base(op)
+                        if base is not None and sole(base):
+                            wants[base] = want
                     case Loop() as op if not want.add and k < len(op.states):
                         a = op.inits[k]
-                        alone = sole(a) and op.inits.count(a) == 1 and a not in self.uses.inside(s)
-                        if alone and self.uses.root(op.body.results[k]) is op.states[k]:
+                        only = sole(a) and op.inits.count(a) == 1 and a not in self.uses.inside(s)
+                        if only and self.uses.root(op.body.results[k]) is op.states[k]:
                             wants[a] = want  # type: ignore[index]
                     case If(_, then, orelse) if not want.add:
                         a = self.uses.root(then.results[k])
@@ -311,16 +322,23 @@ class Lowerer:
                             wants[a] = want  # type: ignore[index]
         return wants
 
-    def plan_plus(self, s: Stmt, op: Plus, wants: Wants, sole: Sequence[Atom]) -> None:
-        """Operands that can be added go straight to the sum's destination; the earliest clears it."""
-        pushed = [a for a in sole if isinstance(a, Var) and self.can_add(a)]
+    def plan_plus(self, s: Stmt, op: Plus, wants: Wants, sole: Sequence[Atom], here: dict[Var, int]) -> None:
+        """Operands that can be added go straight to the sum's destination; the earliest clears it, unless
+        a base stands there already."""
+        base = self.uses.base(op)
+        pushed = [a for a in sole if isinstance(a, Var) and self.can_add(a) and a is not base]
         want = wants.get(s.vars[0])
+        if base is not None and (want is None or not want.add):
+            into = self.sums[s.vars[0]] = Dest(None, add=True, base=base)
+            for a in pushed:
+                if here[a] > here.get(base, -1):
+                    wants[a] = Dest(None, add=True, origin=into)
+            return
         if not pushed:
             return
         if want is None:
             want = wants[s.vars[0]] = Dest(None)
-        order = {v: k for k, v in enumerate(self.uses.definition)}
-        pushed.sort(key=order.__getitem__)
+        pushed.sort(key=here.__getitem__)
         for k, a in enumerate(pushed):
             wants[a] = Dest(want.place, add=want.add or k > 0, origin=want)
 
@@ -341,6 +359,7 @@ class Lowerer:
 
     def stmt(self, s: Stmt, wants: Wants) -> None:
         self.span = s.prov.span
+        self.current = s
         match s.op:
             case Prim(_, args):
                 self.bind(s.vars[0], lower_prim(self, s.op, self.operands(args), self.span))
@@ -359,11 +378,9 @@ class Lowerer:
                 self.e.emit(Sort(place, self.place(a)))
                 self.bind(s.vars[0], place)
             case Loop():
-                from .lower_loops import lower_loop
-
                 lower_loop(self, s, s.op, wants)
             case If():
-                self.cond(s, s.op, wants)
+                lower_if(self, s, s.op, wants)
             case Assert(c, code, message, args):
                 self.e.check(self.operand(c), code, message, self.operands(args), self.span)
             case Show(label, args):
@@ -385,7 +402,7 @@ class Lowerer:
     def update(self, v: Var, op: Update, want: Dest | None) -> None:
         place = self.place(op.array)
         self.check_bounds(op.index, op.array.type.shape, op.safe)
-        if not self.exclusive(place):
+        if not self.settle(place):
             target = self.fresh(v, want)
             self.note_copy(op.array, "update")
             self.e.copy(target, place)
@@ -437,6 +454,14 @@ class Lowerer:
     def plus(self, v: Var, op: Plus, wants: Wants) -> None:
         """Operands that were pushed (see `plan_plus`) are in the destination already."""
         want = wants.get(v)
+        into = self.sums.get(v)
+        if into is not None:
+            place = into.at(self, v)
+            for a in op.arrays:
+                if a is not into.base and not (a in wants and wants[a].origin is into):  # type: ignore[index]
+                    self.e.accumulate(place, self.place(a))
+            self.bind(v, place)
+            return
         pushed = {a for a in op.arrays if a in wants and wants[a].origin is want and want is not None}  # type: ignore[index]
         rest = [self.place(a) for a in op.arrays if a not in pushed]
         place = self.fresh(v, want) if want is None or not want.add else want.at(self, v)
@@ -450,6 +475,24 @@ class Lowerer:
         else:
             self.bind(v, place)
 
+    def base_place(self, v: Var, base: Var) -> Place:
+        """The storage of `base`, or a copy of it, to add the other operands of a sum to."""
+        place = self.place(base)
+        assert self.current is not None
+        reading = self.uses.stmt(self.current) - {base}
+        frame, at_sum = self.liveness.frames[-1], v in self.current.vars and v in self.sums
+        if base in self.uses.inside(self.current):
+            reading |= {base}
+        frame.left[base] -= not at_sum  # the sum itself still reads it
+        free = not reading & self.aliases[place.buf] and self.settle(place)
+        frame.left[base] += not at_sum
+        if free:
+            return place
+        self.note_copy(base, "sum")
+        copy = Place(self.e.alloc(v.name, v.type.kind, self.shape(v.type)))
+        self.e.copy(copy, place)
+        return copy
+
     def sum_at(self, places: Sequence[Place], whole: Place, cell: Place) -> Operand:
         """The sum of one cell of several arrays, from left to right."""
         index = cell.prefix[len(whole.prefix):]
@@ -459,72 +502,6 @@ class Lowerer:
             total = x if total is None else self.e.op("add", p.buf.kind, total, x)
         assert total is not None
         return total
-
-    def cond(self, s: Stmt, op: If, wants: Wants) -> None:
-        """Both branches write arrays into one place; one that both continue is updated where it is."""
-        c = self.operand(op.cond)
-        dests: list[Dest | None] = []
-        targets: list[Operand | Place] = []
-        taken = {want.at(self, v).buf for v in s.vars if (want := wants.get(v)) is not None}
-        for k, v in enumerate(s.vars):
-            want = wants.get(v)
-            if isinstance(v.type, Scalar):
-                target: Operand | Place = self.e.reg(v.name, v.type.kind)
-                self.env[v] = target
-                dests.append(None)
-            elif want is not None:
-                target = want.at(self, v) if want.add else self.fresh(v, want)
-                dests.append(Dest(target, want.add))
-            elif any(a in s.vars for a in v.type.shape):
-                target = Place(Buf(v.name, v.type.kind, self.shape(v.type), "temp"))
-                dests.append(None)
-            else:
-                target, there = self.branch_target(op, k, v, taken)
-                dests.append(None if there else Dest(target))
-            targets.append(target)
-        lists = []
-        for b in (op.then, op.orelse):
-            with self.e.region(guard=True) as body:
-                self.branch_values(s, self.block(b, dests), dests, targets)
-            lists.append(body)
-        branch(self.e, c, *lists)
-        for v, target, dest in zip(s.vars, targets, dests, strict=True):
-            if dest is not None and dest.add:
-                self.added.add(v)
-            else:
-                self.bind(v, target)
-
-    def branch_target(self, op: If, k: int, v: Var, taken: set[Buf]) -> tuple[Place, bool]:
-        """Where an array result of an `if` goes, and whether that is an array that both sides continue."""
-        a = self.uses.root(op.then.results[k])
-        if isinstance(a, Var) and a is self.uses.root(op.orelse.results[k]) and a in self.env:
-            place = self.place(a)
-            if place.buf not in taken and self.exclusive(place):
-                taken.add(place.buf)
-                return place, True
-        return Place(self.e.alloc(v.name, v.type.kind, self.shape(v.type))), False
-
-    def branch_values(
-        self, s: Stmt, values: Sequence[Value], dests: Sequence[Dest | None], targets: Sequence[Operand | Place]
-    ) -> None:
-        """At the end of a branch: results without destination.  Those of unknown size first: their sources
-        may lie in arrays that are continued in place."""
-        todo = [(v, x, t) for v, x, d, t in zip(s.vars, values, dests, targets, strict=True) if d is None]
-        for _, x, t in todo:
-            if isinstance(t, Reg):
-                assert not isinstance(x, Place)
-                self.e.set(t, x)
-        for v, x, t in todo:
-            if isinstance(t, Place) and any(a in s.vars for a in v.type.shape):
-                assert isinstance(x, Place)
-                self.e.emit(Alloc(t.buf))
-                self.e.copy(t, x)
-        for v, x, t in todo:
-            if isinstance(t, Place) and not any(a in s.vars for a in v.type.shape):
-                assert isinstance(x, Place)
-                if x != t:
-                    self.note_copy(v, "branch")
-                    self.e.copy(t, x)
 
     def show(self, label: str, values: Sequence[Value]) -> None:
         kinds = [f"{x.buf.kind}[{len(x.shape)}]" if isinstance(x, Place) else x.kind for x in values]

@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from .ir import Array, Atom, Block, Function, If, Loop, Stmt, Update, Var, all_stmts, bound_vars, operands, regions
+from .ir import (
+    Array,
+    Atom,
+    Block,
+    Function,
+    If,
+    Loop,
+    Plus,
+    Stmt,
+    Update,
+    Var,
+    all_stmts,
+    bound_vars,
+    operands,
+    regions,
+)
 
 
 class Uses:
@@ -15,6 +30,7 @@ class Uses:
         self._blocks: dict[int, frozenset[Var]] = {}
         self._stmts: dict[int, frozenset[Var]] = {}
         self.definition: dict[Var, Stmt] = {v: s for s in all_stmts(fn.body) for v in s.vars}
+        self.states = {v for s in all_stmts(fn.body) if isinstance(s.op, Loop) for v in s.op.states}
 
     def block(self, b: Block) -> frozenset[Var]:
         """Free array variables."""
@@ -60,9 +76,22 @@ class Uses:
                     if not isinstance(left, Var) or left is not self.root(orelse.results[k]):
                         return a
                     a = left
+                case Plus() as op:
+                    base = self.base(op)
+                    if base is None:
+                        return a
+                    a = base
                 case _:
                     return a
         return a
+
+
+    def base(self, op: Plus) -> Var | None:
+        """The operand that the others are added to, in place: one that continues a loop state."""
+        for a in op.arrays:
+            if isinstance(a, Var) and op.arrays.count(a) == 1 and self.root(a) in self.states:
+                return a
+        return None
 
 
 class Frame:

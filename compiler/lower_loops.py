@@ -28,10 +28,11 @@ from .loops import (
     Swap,
     While,
 )
+from .lower_dest import Dest, Value, Wants
 from .lower_emit import branch
 
 if TYPE_CHECKING:
-    from .lower import Dest, Lowerer, Value, Wants
+    from .lower import Lowerer
 
 _STEP = {"sum": "sum", "prod": "prod", "max": "max", "min": "min", "any": "or", "all": "and"}
 
@@ -111,7 +112,7 @@ class _LoopLowering:
             self.e.emit(Alloc(buf))
             self.e.copy(Place(buf), place)
             return _State(v, place=Place(buf), next=spare, sizes=sizes)
-        alone = place.buf not in self.taken and not (lo.aliases[place.buf] & self.inside) and lo.exclusive(place)
+        alone = place.buf not in self.taken and not (lo.aliases[place.buf] & self.inside) and lo.settle(place)
         if lo.uses.root(op.body.results[k]) is v:
             want = self.wants.get(self.s.vars[k])
             if want is not None and not want.add and want.at(lo, v) != place and lo.exclusive(want.at(lo, v)):
@@ -230,8 +231,6 @@ class _LoopLowering:
 
     def dest(self, o: _Out, i: Operand) -> Dest | None:
         """Where the body puts an array for this out."""
-        from .lower import Dest
-
         if o.place is None or not (o.mode == "sum" or (o.mode == "build" and len(o.place.shape) > 1)):
             return None
         if o.mode == "sum":
@@ -307,8 +306,6 @@ class _LoopLowering:
 
     def body(self, i: Operand, slot: Operand, states: list[_State], outs: list[_Out]) -> None:
         """One iteration; collected outs go to row `slot`."""
-        from .lower import Dest
-
         lo, op = self.lo, self.op
         self.bind_states(states)
         dests = [Dest(Place(st.back)) if st.back is not None else None for st in states]

@@ -281,3 +281,64 @@ def test_branch_whose_sizes_differ() -> None:
         return [v, b.reduce("sum", size, lambda i: b.index(v, i)), b.update(v, [ZERO], s)]
 
     agree(function([x, s], body), [xs, 1.0], [xs, -1.0])
+
+
+def test_old_version_is_read_after_the_update() -> None:
+    def body(b: Builder) -> Any:
+        def step(i: Var, s: Any) -> Any:
+            u = b.update(s[0], [i], c(0.0))
+            j = b.prim("mod", b.prim("add", i, ONE), n)
+            old = b.index(s[0], j)
+            return [b.update(u, [j], b.prim("add", old, c(1.0)))], [("build", old)]
+
+        return b.loop(n, step, inits=[b.fill([n], c(2.0))])
+
+    fn = function([x], body)
+    agree(fn, [xs])
+    assert lower(fn).copies == []
+
+
+def test_shown_values_keep_their_order() -> None:
+    def body(b: Builder) -> Any:
+        v = b.build(n, lambda i: b.prim("neg", b.index(x, i)))
+        u = b.update(v, [ZERO], c(0.0))
+        b.show("new {0}", u)
+        b.show("old {0}", v)
+        return [u]
+
+    agree(function([x], body), [xs])
+
+
+def test_sum_onto_a_state() -> None:
+    def body(b: Builder) -> Any:
+        def step(i: Var, s: Any) -> Any:
+            u = b.update(s[0], [i], c(0.0))
+            scattered = b.reduce("sum", i, lambda j: b.delta([n], [j], b.index(x, i)))
+            return [b.plus(u, scattered, b.delta([n], [i], b.index(x, i)))], [("build", s[0])]
+
+        return b.loop(n, step, inits=[b.fill([n], c(1.0))], down=True)
+
+    fn = function([x], body)
+    agree(fn, [xs])
+    assert lower(fn).copies == []
+    assert count(fn, FillIn) == 1
+
+
+def test_sum_onto_a_state_that_is_read_in_the_sum() -> None:
+    def body(b: Builder) -> Any:
+        def step(i: Var, s: Any) -> Any:
+            moved = b.reduce("sum", n, lambda j: b.delta([n], [b.prim("mod", b.prim("add", j, ONE), n)],
+                                                         b.index(s[0], j)))
+            return [b.plus(s[0], moved)], []
+
+        return b.loop(integer(3), step, inits=[x])
+
+    agree(function([x], body), [xs])
+
+
+def test_collected_state_is_stored_before_it_changes() -> None:
+    fn = function([x], lambda b: b.loop(
+        n, lambda i, s: ([b.update(s[0], [i], b.index(x, i))], [("build", s[0]), ("build", s[0])]),
+        inits=[b.fill([n], c(0.0))]))
+    agree(fn, [xs])
+    assert lower(fn).copies == []
