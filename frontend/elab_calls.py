@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..compiler.build import array_type, bind_sizes
-from ..compiler.errors import Label, SizeError, Span
+from ..compiler.errors import Label, NameError, SizeError, Span
 from ..compiler.ir import Atom, Block, Const, Function, Scalar, Var
 from ..compiler.sizes import Poly, poly_of
 from . import syntax as sx
@@ -50,7 +50,12 @@ class Calls(Patterns):
         """Resolves a function's types.  An i64 parameter's name is a size in the types after it."""
         sig = Signature(c.env, given=not c.code.top)
         types: list[Type | None] = []
+        seen: set[str] = set()
         for p in c.code.params:
+            if isinstance(p, sx.Param):
+                if p.name in seen:
+                    raise NameError("DV0202", f"the parameter {p.name} stands twice in {c.name}", p.span)
+                seen.add(p.name)
             if not isinstance(p, sx.Param) or p.type is None:
                 types.append(None)
                 continue

@@ -12,6 +12,7 @@ from ..compiler.sizes import poly_of
 from . import syntax as sx
 from . import types as ty
 from . import values as vs
+from .elab_base import did_you_mean
 from .elab_gens import Gen, Generators, Head, Pairs
 from .elab_types import Match, Signature
 from .elab_values import settled, wider
@@ -61,7 +62,10 @@ class Loops(Generators):
                 return Mode("reduce", span, op, unit)
             case sx.Call(span, sx.Name(_, "accumulate"), args, None) if len(args) == 1:
                 return Mode("accumulate", span, None, self.elaborate(args[0].value, env))
-        self.type_error("DV0306", f"a mode is one of {', '.join(PLAIN)}, reduce(op, unit) or accumulate(base)", e.span)
+        modes = [m for m in PLAIN if m != "build"]
+        help = did_you_mean(e.id, modes) if isinstance(e, sx.Name) else None
+        self.type_error("DV0306", f"a mode is one of {', '.join(modes)}, reduce(op, unit) or accumulate(base)", e.span,
+                        help=help)
 
     def pair(self, mode: Mode, v: Value, span: Span) -> tuple[str, Value]:
         """The core mode and value for what a step gives."""

@@ -13,7 +13,7 @@ from ..compiler.primitives import is_partial
 from ..compiler.sizes import poly_of
 from . import syntax as sx
 from . import values as vs
-from .elab_values import INTS, Values, settled, wider
+from .elab_values import INTS, Values, alike, settled, wider
 from .values import ArrayV, Env, Leaf, RecordV, TupleV, Value, leaves, map_leaves
 
 NAMES = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow",
@@ -104,7 +104,8 @@ class Ops(Values):
                 return self.compare(op, a, b, span)
             return self.arith(op, a, b, span)
         if op in ("+", "-") and not isinstance(a, Leaf | vs.FnV | vs.StrV):
-            self.same_structure(a, b, span, f"the sides of {op}")
+            if not alike(a, b):
+                self.type_error("DV0308", f"{op} does not take {vs.show_type(a)} and {vs.show_type(b)}", span)
             rights = iter(list(leaves(b)))
 
             def both(x: Leaf) -> Leaf:

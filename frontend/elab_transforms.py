@@ -13,6 +13,7 @@ from . import values as vs
 from .elab_functions import Closure, Compiled
 from .elab_index import Indexing
 from .elab_types import Match
+from .elab_values import alike
 from .types import ScalarT
 from .values import FnV, Leaf, RecordV, SumV, TupleV, Value, leaves, map_leaves, rebuild
 
@@ -203,7 +204,8 @@ class Transforms(Indexing):
 
     def direction(self, like: Value, given: Value, what: str, span: Span) -> Value:
         """A tangent that a user gives: of the structure, kinds and sizes of the value."""
-        self.same_structure(like, given, span, what)
+        if not alike(like, given):
+            self.type_error("DV0403", f"{what} must be like {vs.show_type(like)}, this is {vs.show_type(given)}", span)
         for x, y in zip(tags(like), tags(given), strict=True):
             if x.atom != y.atom:
                 with self.at(span):

@@ -238,25 +238,12 @@ class Values(Base):
         return kinds
 
     def same_structure(self, a: Value, b: Value, span: Span, what: str) -> None:
-        def fits(x: Value, y: Value) -> bool:
-            match x, y:
-                case Leaf(), Leaf():
-                    return x.rank == y.rank
-                case TupleV(p), TupleV(q):
-                    return len(p) == len(q) and all(map(fits, p, q))
-                case RecordV(d, names, p), RecordV(e, others, q):
-                    return d is e and names == others and all(map(fits, p, q))
-                case SumV(d), SumV(e):
-                    return d is e
-                case ArrayV(axes, p), ArrayV(others, q):
-                    return len(axes) == len(others) and fits(p, q)
-                case StrV(s), StrV(t):
-                    return s == t
-            return False
-
-        if not fits(a, b):
-            self.type_error("DV0307", f"{what} must have one type, these are {vs.show_type(a)} and {vs.show_type(b)}",
-                            span)
+        if alike(a, b):
+            return
+        if vs.has_function(a) and vs.has_function(b):
+            self.type_error("DV0307", f"{what} hold functions; only a function alone can be chosen", span)
+        self.type_error("DV0307", f"{what} must have one type, these are {vs.show_type(a)} and {vs.show_type(b)}",
+                        span)
 
     def cond(
         self, c: Atom, then: Callable[[], Value], orelse: Callable[[], Value], span: Span,
@@ -316,6 +303,24 @@ class Values(Base):
             return self.cond(c, lambda: self.apply(then(), args, at), lambda: self.apply(orelse(), args, at), at)
 
         return vs.Native("a choice of functions", call, names)
+
+
+def alike(x: Value, y: Value) -> bool:
+    """The same structure and ranks, whatever the kinds and sizes."""
+    match x, y:
+        case Leaf(), Leaf():
+            return x.rank == y.rank
+        case TupleV(p), TupleV(q):
+            return len(p) == len(q) and all(map(alike, p, q))
+        case RecordV(d, names, p), RecordV(e, others, q):
+            return d is e and names == others and all(map(alike, p, q))
+        case SumV(d), SumV(e):
+            return d is e
+        case ArrayV(axes, one), ArrayV(others_, two):
+            return len(axes) == len(others_) and alike(one, two)
+        case StrV(s), StrV(t):
+            return s == t
+    return False
 
 
 def hint(v: Value, kind: str) -> str:

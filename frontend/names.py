@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..compiler.errors import Error, NameError, Span, bundle
 from . import syntax as sx
 from .elab_base import did_you_mean
-from .elab_loops import PLAIN
 from .transforms import LATER
 from .values import Env
 
@@ -140,7 +139,7 @@ class _Walk:
 
     def modes(self, into: Iterable[sx.Expr] | None, scope: set[str]) -> None:
         for m in into or ():
-            if not (isinstance(m, sx.Name) and m.id in PLAIN):
+            if not isinstance(m, sx.Name):
                 self.expr(m, scope)
 
     def children(self, node: object, scope: set[str]) -> None:
