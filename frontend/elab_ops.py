@@ -112,7 +112,7 @@ class Ops(Values):
                 y = next(rights)
                 return x if x.kind == "bool" else self.arith(op, x, y, span)
 
-            return map_leaves(a, both)
+            return self.same_fields(a, map_leaves(a, both), span)
         scale, other, left = (a, b, True) if isinstance(a, Leaf) else (b, a, False)
         if (op == "*" or (op == "/" and not left)) and isinstance(scale, Leaf) and not scale.rank \
                 and isinstance(other, TupleV | RecordV | ArrayV):
@@ -121,8 +121,24 @@ class Ops(Values):
                     return x
                 return self.arith(op, scale, x, span) if left else self.arith(op, x, scale, span)
 
-            return map_leaves(other, scaled)
+            return self.same_fields(other, map_leaves(other, scaled), span)
         self.type_error("DV0308", f"{op} does not take {vs.show_type(a)} and {vs.show_type(b)}", span)
+
+    def same_fields(self, old: Value, new: Value, span: Span) -> Value:
+        """Arithmetic on a record must leave the kinds of its fields."""
+        match old, new:
+            case RecordV(decl, names, items), RecordV(_, _, others) if decl is not None:
+                for name, i, o in zip(names, items, others, strict=True):
+                    for x, y in zip(leaves(i), leaves(o), strict=True):
+                        if x.kind != y.kind:
+                            self.type_error("DV0308", f"the field {name} of {decl.name} is {x.kind}, this makes it "
+                                            f"{y.kind}", span, help=f"convert the other side: {x.kind}(…)")
+            case (TupleV(items), TupleV(others)) | (RecordV(_, _, items), RecordV(_, _, others)):
+                for i, o in zip(items, others, strict=True):
+                    self.same_fields(i, o, span)
+            case ArrayV(_, one), ArrayV(_, two):
+                self.same_fields(one, two, span)
+        return new
 
     def arith(self, op: str, a: Leaf, b: Leaf, span: Span) -> Leaf:
         if op == "**":
