@@ -30,6 +30,7 @@ from derivant.runtime.records import SumValue, Value
 from derivant.runtime.show import show
 
 _FENCE = re.compile(r"^```(\S*) *(.*)$")
+_NUMBER = re.compile(r"(-?\d+\.\d*(?:e[+-]?\d+)?)")
 _DECLARES = re.compile(r"(def|let|type|derivative|adjoint|implicit|import|from)\b")
 
 
@@ -172,14 +173,22 @@ def shown(v: Any) -> str:
 
 
 def matches(wanted: list[str], printed: list[str]) -> bool:
-    """Are these the lines, where `…` stands for any?"""
+    """Are these the lines, where `…` stands for any, and numbers may differ in their last digits?"""
     if "…" not in wanted:
-        return [s.rstrip() for s in wanted] == [s.rstrip() for s in printed]
+        return len(wanted) == len(printed) and all(map(_same, wanted, printed))
     cut = wanted.index("…")
-    head, rest = wanted[:cut], wanted[cut + 1:]
-    if [s.rstrip() for s in head] != [s.rstrip() for s in printed[:cut]]:
+    if len(printed) < cut or not all(map(_same, wanted[:cut], printed)):
         return False
-    return any(matches(rest, printed[k:]) for k in range(cut, len(printed) + 1))
+    return any(matches(wanted[cut + 1:], printed[k:]) for k in range(cut, len(printed) + 1))
+
+
+def _same(a: str, b: str) -> bool:
+    if a.rstrip() == b.rstrip():
+        return True
+    x, y = _NUMBER.split(a.rstrip()), _NUMBER.split(b.rstrip())
+    if len(x) != len(y) or any(s.split() != t.split() for s, t in zip(x[::2], y[::2], strict=True)):
+        return False
+    return all(abs(float(s) - float(t)) <= 1e-9 * max(1.0, abs(float(t))) for s, t in zip(x[1::2], y[1::2], strict=True))
 
 
 def rewrite(page: Path, wrong: list[tuple[Block, list[str]]]) -> None:
