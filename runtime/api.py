@@ -154,14 +154,20 @@ def hessian(f: Function, argnums: Argnums = 0, argnames: str | Sequence[str] | N
 
 
 def hvp(f: Function) -> Function:
-    """`hvp(f)(x, v)`: the Hessian at x times v, without the Hessian."""
+    """`hvp(f)(x, v)`: the Hessian in the first parameter, at x, times v; never the Hessian itself.
+
+    Further arguments of f stand before v; parameters with a default keep it.
+    """
     f = _function("hvp", f)
-    first, *rest = f.signature.params
-    if rest:
-        raise errors.UnsupportedError("DV0901", f"hvp of {f.__name__}, which has several parameters: not yet", f.span)
-    v = shapes.Param("v", first.type, tangent=True)
-    signature = shapes.Signature(f"hvp({f.__name__})", (first, v))
-    return f.derived(f"hvp({f.text})", signature)
+    params = tuple(p for p in f.params if p.default is None) or f.params[:1]
+    if not params:
+        raise errors.TypeError("DV0606", f"dv.hvp: {f.__name__} has no parameters", f.span)
+    v = shapes.Param("direction", f.params[0].type, tangent=True)
+    made = f.derived(f"hvp({f.text})", shapes.Signature(f"hvp({f.__name__})", (*params, v)))
+    if len(params) < len(f.params):
+        names = ", ".join(made.names())
+        made = f.derived(f"fn ({names}) -> {made.text}({names})", made.signature)
+    return made
 
 
 def jvp(f: Function, primals: Any, tangents: Any) -> tuple[Any, Any]:

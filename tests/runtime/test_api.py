@@ -59,6 +59,10 @@ def sized(n: i64, v: f64[n]) -> f64 = sum(v[i] ** 2 for i) / n
 
 def triangle(d: i64, v: f64[d * (d + 1) // 2]) -> f64 = sum(v[i] ** 2 for i)
 
+def third(x: f64[n], y: f64) -> f64 = y * sum(x ** 3)
+
+def curved(x: f64[n]) -> f64 = sum(tanh(x))
+
 def named(e: f64, steps: f64, sum: f64) -> f64 = e * steps * sum
 
 def powers(x: f64, c: f64 = 2.0, k: i64 = 3) -> f64 = c * x ** k
@@ -175,6 +179,7 @@ def test_transforms_nest(m: dv.Module) -> None:
     assert np.allclose(h, dv.jacobian(dv.grad(m.rosenbrock))(x)) and np.allclose(h, h.T)
     v = np.array([1.0, -1.0, 2.0])
     assert np.allclose(dv.hvp(m.rosenbrock)(x, v), h @ v)
+    assert np.allclose(dv.hvp(m.third)(x, 2.0, v), 12 * x * v) and dv.hvp(m.powers)(1.0, 2.0) == 24.0
     value, along = dv.jvp(dv.grad(m.rosenbrock), x, v)
     assert np.allclose(value, dv.grad(m.rosenbrock)(x)) and np.allclose(along, h @ v)
 
@@ -195,6 +200,15 @@ def test_jvp_and_vjp(m: dv.Module) -> None:
     assert (value, other) == (6.0, 5.0) and pullback((1.0, 0.0)) == (3.0, 2.0)
     with pytest.raises(dv.TypeError, match="1 tangents for 2 parameters"):
         dv.jvp(m.dot, (a, b), (a,))
+
+
+def test_transforms_of_functions_with_sizes(m: dv.Module) -> None:
+    v = np.array([0.1, 0.2])
+    slope = 1 - np.tanh(v) ** 2
+    assert np.allclose(dv.jvp(m.curved, v, v), (np.tanh(v).sum(), slope @ v))
+    assert np.allclose(dv.vjp(m.curved, v)[1](2.0), 2 * slope)
+    _, line = dv.linearize(m.curved, v)
+    assert np.isclose(line(v), slope @ v) and np.allclose(dv.transpose_linear(line, v)(1.0), slope)
 
 
 def test_cotangents_have_the_type_of_the_result(m: dv.Module) -> None:
