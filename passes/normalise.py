@@ -147,6 +147,7 @@ class Normaliser:
         self.whole: set[Var] = set()
         self.cells: dict[object, cells.Cell] = {}
         self.arrays: dict[object, Var] = {}
+        self.trees: dict[Var, cells.Key] = {}
 
     # ------------------------------------------------ scopes
 

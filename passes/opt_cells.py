@@ -19,7 +19,8 @@ from .opt_facts import DEAR, Motion, array_type, prim_cost
 if TYPE_CHECKING:
     from .normalise import Normaliser, Scope
 
-_NODES = 24
+Key = tuple[tuple[Atom | None, ...], tuple[object, ...]]  # extents, expression tree
+_NODES = 48
 _DEAR_AT_TOP = 40.0
 
 
@@ -55,9 +56,10 @@ def read(nz: Normaliser, name: str, args: tuple[Atom, ...]) -> Var | None:
     if home == 0 and cell.cost < _DEAR_AT_TOP:
         return None
     array = _store(nz, cell)
-    if array is None:
+    if array is None or key is None:
         return None
     nz.arrays[key] = array
+    nz.trees[array] = key
     nz.fire("store_cell")
     return _element(nz, array, [index])
 
@@ -98,6 +100,7 @@ def finish(nz: Normaliser, scope: Scope, s: Stmt) -> None:
                 key = _key(nz, op.name, op.args, path)
                 if key is not None:
                     nz.arrays.setdefault(key, s.vars[n + k])
+                    nz.trees[s.vars[n + k]] = key
 
 
 def _store(nz: Normaliser, cell: Cell) -> Var | None:
@@ -125,13 +128,14 @@ def _element(nz: Normaliser, array: Var, indices: Sequence[Var]) -> Var:
     return v
 
 
-def _key(nz: Normaliser, name: str, args: tuple[Atom, ...], indices: Sequence[Var]) -> object:
+def _key(nz: Normaliser, name: str, args: tuple[Atom, ...], indices: Sequence[Var]) -> Key | None:
     """The expression tree with the indices numbered; None if it does not depend on all of them, holds
     something that is no scalar expression, or is too large."""
     place: dict[Var, int] = {v: k for k, v in enumerate(indices)}
     seen: set[int] = set()
     level = min((nz.where[v].level for v in indices if v in nz.where), default=0)
     left = _NODES
+    extents = tuple(v.extent for v in indices)
 
     def tree(a: Atom) -> object:
         nonlocal left
@@ -151,6 +155,10 @@ def _key(nz: Normaliser, name: str, args: tuple[Atom, ...], indices: Sequence[Va
         if type(s.op) is Prim:
             return (s.op.name, *map(tree, s.op.args))
         if type(s.op) is Index and nz.level(s.op.array) < level:
+            held = nz.trees.get(s.op.array) if type(s.op.array) is Var else None
+            if held is not None and s.op.index == tuple(indices) and held[0] == extents:
+                seen.update(range(len(indices)))
+                return held[1]
             return ("[]", s.op.array, *map(tree, s.op.index))
         if a in bound_vars(s.op) or not nz.visible(a):
             raise LookupError
@@ -162,7 +170,7 @@ def _key(nz: Normaliser, name: str, args: tuple[Atom, ...], indices: Sequence[Va
         return None
     if len(seen) < len(indices):
         return None
-    return (tuple(v.extent for v in indices), body)
+    return (extents, body)
 
 
 def _indices(nz: Normaliser, args: tuple[Atom, ...]) -> list[Var]:

@@ -18,7 +18,7 @@ _OPPOSITE = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "
 class Knowledge:
     """`known` conditions, `facts` that are >= 0, equations (`equal`) and `shadow`s of variables."""
 
-    __slots__ = ("_hidden", "_memo", "equal", "facts", "known", "shadow")
+    __slots__ = ("_hidden", "_memo", "_polys", "equal", "facts", "known", "shadow")
 
     def __init__(
         self, facts: tuple[Poly, ...] = (), equal: dict[Var, Poly] | None = None, shadow: dict[Var, Poly] | None = None,
@@ -29,6 +29,7 @@ class Knowledge:
         self.shadow = {} if shadow is None else shadow
         self.known = {} if known is None else known
         self._memo: dict[Poly, bool] = {}
+        self._polys: dict[Atom, Poly] = {}
         self._hidden: tuple[Poly, ...] | None = None
 
     # ------------------------------------------------ learning
@@ -77,20 +78,29 @@ class Knowledge:
 
     def poly(self, a: Atom) -> Poly:
         """The polynomial of a size, equations used."""
-        p = poly_of(a)
-        return p.substitute(self.equal.get) if self.equal else p
+        if not self.equal:
+            return poly_of(a)
+        p = self._polys.get(a)
+        if p is None:
+            p = self._polys[a] = poly_of(a).substitute(self.equal.get)
+        return p
 
     def prove(self, p: Poly) -> bool:
         """Is p >= 0?  (False: not known.)"""
         out = self._memo.get(p)
         if out is None:
-            out = nonneg(p, self.facts)
+            out = nonneg(p, self.facts) or self._by_a_fact(p)
             if not out and self.shadow:
                 if self._hidden is None:
                     self._hidden = tuple(f.substitute(self.shadow.get) for f in self.facts if len(f.factors()) > 1)
                 out = nonneg(p.substitute(self.shadow.get), self._hidden)
             self._memo[p] = out
         return out
+
+    def _by_a_fact(self, p: Poly) -> bool:
+        """A guard on an index (`i > 0`) counts for more than the index's own range."""
+        mine = p.factors().keys()
+        return any(nonneg(p - f) for f in self.facts if f.factors().keys() & mine)
 
     def in_range(self, i: Atom, n: Atom) -> bool:
         """Provably 0 <= i < n."""
