@@ -35,8 +35,8 @@ CASES: dict[str, tuple[str, Callable[[int], list[object]], float]] = {
         "def main(x: f64[n]) -> f64[n, n] = jacobian(fn v -> sin(v))(x)",
         lambda n: [RNG.normal(size=n)], 2),
     "forward mode, one input of many": (
-        "def f(x: f64[n]) -> f64 = sum(exp(x[i]) for i)\n"
-        "def main(x: f64[n]) -> f64[n] = [jvp(f, x, zeros(n) with [i] = 1.0)[1] for i < n]",
+        ("def f(x: f64[n]) -> f64 = sum(exp(x[i]) for i)\n"
+        "def main(x: f64[n]) -> f64[n] = [jvp(f, x, zeros(n) with [i] = 1.0)[1] for i < n]"),
         lambda n: [RNG.normal(size=n)], 1),
     "gradient of a sum": (
         "def main(x: f64[n]) = grad(fn v -> sum(sin(v[i]) * v[i] for i))(x)",
@@ -45,15 +45,15 @@ CASES: dict[str, tuple[str, Callable[[int], list[object]], float]] = {
         "def f(x: f64[n]) -> f64 = sum(x[(3 * i) % n] ** 2 for i < n)\ndef main(x: f64[n]) = grad(f)(x)",
         lambda n: [RNG.normal(size=n)], 1),
     "gradient of a histogram": (
-        "def f(x: f64[n]) -> f64 =\n  let h = accumulate(zeros(8), (i % 8, x[i] ** 2) for i < n)\n"
-        "  sum(h[k] ** 2 for k)\ndef main(x: f64[n]) = grad(f)(x)",
+        ("def f(x: f64[n]) -> f64 =\n  let h = accumulate(zeros(8), (i % 8, x[i] ** 2) for i < n)\n"
+        "  sum(h[k] ** 2 for k)\ndef main(x: f64[n]) = grad(f)(x)"),
         lambda n: [RNG.normal(size=n)], 1),
     "gradient of a recurrence": (
         "def f(x: f64[n]) -> f64 = loop s = 0.0 for i < n do tanh(s + x[i])\ndef main(x: f64[n]) = grad(f)(x)",
         lambda n: [RNG.normal(size=n)], 1),
     "gradient of cell updates": (
-        "def f(x: f64[n]) -> f64 =\n  let y = loop v = x for i < n - 1 do v with [i + 1] = v[i] * sin(v[i + 1])\n"
-        "  y[-1]\ndef main(x: f64[n]) = grad(f)(x)",
+        ("def f(x: f64[n]) -> f64 =\n  let y = loop v = x for i < n - 1 do v with [i + 1] = v[i] * sin(v[i + 1])\n"
+        "  y[-1]\ndef main(x: f64[n]) = grad(f)(x)"),
         lambda n: [RNG.normal(size=n)], 1),
     "gradient of a scan": (
         "def main(x: f64[n]) = grad(fn v -> sum(cumsum(v)[i] ** 2 for i < n))(x)",
@@ -65,10 +65,10 @@ CASES: dict[str, tuple[str, Callable[[int], list[object]], float]] = {
         SOFT_DTW + "def main(d: f64[n, m]) = grad(soft_dtw)(d)",
         lambda n: [RNG.uniform(size=(n, n))], 2),
     "gradient of forward substitution": (
-        "def f(a: f64[n, n], y: f64[n]) -> f64 =\n"
+        ("def f(a: f64[n, n], y: f64[n]) -> f64 =\n"
         "  let x = loop v = zeros(n) for i < n do\n"
         "    v with [i] = (y[i] - sum(a[i, j] * v[j] for j < i)) / a[i, i]\n"
-        "  sum(x)\ndef main(a: f64[n, n], y: f64[n]) = grad(f, wrt=(a, y))(a, y)",
+        "  sum(x)\ndef main(a: f64[n, n], y: f64[n]) = grad(f, wrt=(a, y))(a, y)"),
         lambda n: [RNG.normal(size=(n, n)) + n * np.eye(n), RNG.normal(size=n)], 2),
 }
 
