@@ -144,6 +144,7 @@ class Normaliser:
         self.table: dict[object, tuple[Var, ...]] = {}
         self.know = Knowledge()
         self.found: dict[Var, Atom] = {}  # results of argmax and argmin: the extent of their loop
+        self.firing: list[str] = []  # rules whose right sides are being built
         self.whole: set[Var] = set()
         self.cells: dict[object, cells.Cell] = {}
         self.arrays: dict[object, Var] = {}

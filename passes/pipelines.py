@@ -16,7 +16,7 @@ from .fusion import merge
 from .inline import inline
 from .normalise import Options, normalise
 from .opt_join import join_outs
-from .rules import shipped
+from .rules import NO_RULES, RuleSet, shipped
 from .strategy import Log, stage
 
 Functions = Mapping[str, Function]
@@ -42,10 +42,6 @@ def _dead(f: Function, functions: Functions, log: Log) -> Function:
     return dead_code(f, functions)
 
 
-_PLAIN = Options(rules=shipped("exact"), finite=shipped("finite"), tables=True)
-_LAST = replace(_PLAIN, speculate=True)
-
-
 def dead(why: str) -> Pass:
     return Pass("dead code", why, _dead)
 
@@ -66,30 +62,46 @@ def merged(options: Options, why: str) -> Pass:
     return Pass("merge", why, apply)
 
 
-BEFORE_AD: Pipeline = (
-    Pass("inline", "differentiation has no rule for calls but of functions with their own",
-         lambda f, functions, log: inline(f, functions, log=log)),
-    dead("nothing is rewritten that nobody needs"),
-    rules(_PLAIN, "what leaves a loop here transposes to `sum first, scale later`"),
-    dead("inlined arrays and replaced operands are garbage now, and would hold merging back"),
-    merged(_PLAIN, "one loop where the program says several; after the algebra, which merging would hide"),
-)
+@dataclass(frozen=True)
+class Pipelines:
+    """The three of them: before a function is differentiated, after that, and before lowering."""
 
-AFTER_AD: Pipeline = (
-    merged(_PLAIN, "inner loops that the algebra brought together"),
-)
+    before_ad: Pipeline
+    after_ad: Pipeline
+    final: Pipeline
 
-FINAL: Pipeline = (
-    Pass("inline", "no calls are left, those with a derivative of their own included",
-         lambda f, functions, log: inline(f, functions, custom=True, log=log)),
-    dead("nothing is rewritten that nobody needs"),
-    rules(_LAST, "nothing is differentiated any more: ifs may become selections"),
-    dead("inlined arrays and replaced operands are garbage now, and would hold merging back"),
-    merged(_LAST, "storage is decided last"),
-    merged(_LAST, "inner loops that the algebra brought together"),
-    Pass("join", "one destination for what the algebra split; it would split again",
-         lambda f, functions, log: join_outs(f, log)),
-)
+
+def pipelines(extra: RuleSet = NO_RULES) -> Pipelines:
+    """The pipelines with further rules of the user's."""
+    plain = Options(rules=shipped("exact") + extra, finite=shipped("finite"), tables=True)
+    last = replace(plain, speculate=True)
+    before = (
+        Pass("inline", "differentiation has no rule for calls but of functions with their own",
+             lambda f, functions, log: inline(f, functions, log=log)),
+        dead("nothing is rewritten that nobody needs"),
+        rules(plain, "what leaves a loop here transposes to `sum first, scale later`"),
+        dead("inlined arrays and replaced operands are garbage now, and would hold merging back"),
+        merged(plain, "one loop where the program says several; after the algebra, which merging would hide"),
+    )
+    after = (
+        merged(plain, "inner loops that the algebra brought together"),
+    )
+    final = (
+        Pass("inline", "no calls are left, those with a derivative of their own included",
+             lambda f, functions, log: inline(f, functions, custom=True, log=log)),
+        dead("nothing is rewritten that nobody needs"),
+        rules(last, "nothing is differentiated any more: ifs may become selections"),
+        dead("inlined arrays and replaced operands are garbage now, and would hold merging back"),
+        merged(last, "storage is decided last"),
+        merged(last, "inner loops that the algebra brought together"),
+        Pass("join", "one destination for what the algebra split; it would split again",
+             lambda f, functions, log: join_outs(f, log)),
+    )
+    return Pipelines(before, after, final)
+
+
+_DEFAULT = pipelines()
+BEFORE_AD, AFTER_AD, FINAL = _DEFAULT.before_ad, _DEFAULT.after_ad, _DEFAULT.final
 
 
 def run(f: Function, pipeline: Pipeline, functions: Functions | None = None, log: Log | None = None) -> Function:

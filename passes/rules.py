@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from ..compiler.errors import InternalError
 from ..compiler.ir import FLOATS, Atom, Const, Prim, Var
 from ..compiler.primitives import PRIMITIVES
+from .strategy import endless
 
 if TYPE_CHECKING:
     from .normalise import Normaliser
@@ -87,11 +88,17 @@ class RuleSet:
                 if r.when is not None and not holds(nz, r.when, env):
                     continue
                 nz.fire(r.name)
-                return build(nz, r.rhs, env, args[-1].type.kind)
+                nz.firing.append(r.name)
+                if len(nz.firing) > _NESTED:
+                    raise endless(nz.firing)
+                out = build(nz, r.rhs, env, args[-1].type.kind)
+                nz.firing.pop()
+                return out
         return None
 
 
 NO_RULES = RuleSet()
+_NESTED = 50  # one rewriting inside another
 Env = dict[str, Atom]
 
 

@@ -76,8 +76,7 @@ class Log:
         if self.fuel < _RECENT:
             self.recent.append(rule)
             if self.fuel < 0:
-                cycle = ", ".join(dict.fromkeys(self.recent))
-                raise InternalError("DV0999", f"rewriting does not end; the rules that go round are: {cycle}")
+                raise endless(self.recent)
 
     def firings(self) -> list[Firing]:
         """All firings, in order of their first occurrence."""
@@ -85,6 +84,12 @@ class Log:
 
     def total(self, rule: str) -> int:
         return sum(n for (r, _), n in self.counts.items() if r == rule)
+
+
+def endless(rules: Sequence[str]) -> InternalError:
+    """Names the rules of a rewriting that goes round."""
+    cycle = ", ".join(dict.fromkeys(rules[-_RECENT:]))
+    return InternalError("DV0999", f"rewriting does not end; the rules that go round are: {cycle}")
 
 
 # ---------------------------------------------------------------- strategies

@@ -167,3 +167,21 @@ def test_a_guard_is_never_a_factor() -> None:
 
     assert prims(normalise(body("")))[-1] == "mul"
     assert prims(normalise(body("tangent")))[-1] == "select"
+
+
+def test_rules_of_users() -> None:
+    """Rules of a program join the pipelines; a rule set that goes round is reported by name."""
+    from derivant.passes import pipelines
+    from derivant.passes.rules import RuleSet
+
+    x = Var("x", Scalar("f64"))
+    f = make_function("f", [x], lambda b: [b.prim("sub", Const(1.0, "f64"), b.prim("sigmoid", x))])
+    extra = read_rules("mine", "rule mirror(x): 1 - sigmoid(x) => sigmoid(-x)")
+    log = Log()
+    g = pipelines.run(f, pipelines.pipelines(extra).final, log=log)
+    assert prims(g) == ["neg", "sigmoid"]
+    assert log.total("mirror") >= 1
+    loops = RuleSet("bad", read_rules("bad", "rule there(x): sinh(x) => cosh(x)\nrule back(x): cosh(x) => sinh(x)").rules)
+    h = make_function("h", [x], lambda b: [b.prim("sinh", x)])
+    with pytest.raises(InternalError, match="there, back|back, there"):
+        pipelines.run(h, pipelines.pipelines(loops).final, log=Log(500))
