@@ -29,12 +29,10 @@ def read_csv(path: str, t: shapes.Type, name: str) -> Any:
         raise errors.TypeError("DV0607", f"`{name}`: expected {t}, found a CSV file, which holds an array: {path}")
     kind = t.element.kind if isinstance(t, Array) and isinstance(t.element, Scalar) else "f64"
     width = len(names) if header else (len(body[0][1]) if body else 0)
-    read = _reader(kind)
+    _check_width(path, body, width)
     cells: np.ndarray[Any, Any] = np.empty((len(body), width), DTYPES[kind])
-    for r, (line, row) in enumerate(body):
-        _check_width(path, line, row, width)
-        for c, cell in enumerate(row):
-            cells[r, c] = _cell(path, line, c, names, cell, kind, read)
+    for c in range(width):
+        cells[:, c] = _column(path, body, c, names, kind)
     if isinstance(t, Array) and len(t.sizes) == 1 and 1 in cells.shape:
         return cells.reshape(-1)
     return cells
@@ -66,7 +64,9 @@ def _columns(t: shapes.Type) -> tuple[tuple[str, shapes.Type], ...] | None:
 
 def _by_name(path: str, names: list[str], body: list[tuple[int, list[str]]],
              fields: tuple[tuple[str, shapes.Type], ...], name: str) -> dict[str, Any]:
-    if not names:
+    if names:
+        _check_width(path, body, len(names))
+    else:
         raise errors.ValueError_(
             "DV0611", f"{path}, line 1: no header, but `{name}` takes its fields by name",
             help=f"begin the file with the line {','.join(f for f, _ in fields)}",
@@ -80,18 +80,29 @@ def _by_name(path: str, names: list[str], body: list[tuple[int, list[str]]],
             raise errors.ValueError_(
                 "DV0611", f"{path}, line 1: {what} {field}, which `{name}` needs", help=f"there are: {', '.join(names)}"
             )
-        at, read = names.index(field), _reader(t.kind)
-        column: np.ndarray[Any, Any] = np.empty(len(body), DTYPES[t.kind])
-        for r, (line, row) in enumerate(body):
-            _check_width(path, line, row, len(names))
-            column[r] = _cell(path, line, at, names, row[at], t.kind, read)
-        out[field] = column
+        out[field] = _column(path, body, names.index(field), names, t.kind)
     return out
 
 
-def _check_width(path: str, line: int, row: list[str], width: int) -> None:
-    if len(row) != width:
-        raise errors.ValueError_("DV0610", f"{path}, line {line}: {len(row)} columns, but {width} above")
+def _column(path: str, body: list[tuple[int, list[str]]], at: int, names: list[str], kind: str) -> Any:
+    """One column as an array; the slow way only to say which cell is wrong."""
+    read = _reader(kind)
+    try:
+        values = list(map(read, [row[at] for _, row in body]))
+        if kind in ("i64", "i32"):
+            bound = 2 ** (int(kind[1:]) - 1)
+            if not all(-bound <= v < bound for v in values):
+                raise ValueError
+        return np.array(values, DTYPES[kind])
+    except ValueError:
+        cells = [_cell(path, line, at, names, row[at], kind, read) for line, row in body]
+        return np.array(cells, DTYPES[kind])
+
+
+def _check_width(path: str, body: list[tuple[int, list[str]]], width: int) -> None:
+    for line, row in body:
+        if len(row) != width:
+            raise errors.ValueError_("DV0610", f"{path}, line {line}: {len(row)} columns, but {width} above")
 
 
 def _reader(kind: str) -> Callable[[str], Any]:
