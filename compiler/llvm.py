@@ -97,8 +97,11 @@ def assembly(text: str, level: int = 2) -> str:
 
 @cache
 def _jit() -> Any:
-    return _llvm().create_lljit_compiler(_llvm().Target.from_triple(_llvm().get_process_triple()).create_target_machine(
-        cpu=cpu()[0], features=cpu()[1], opt=2, reloc="pic", codemodel="default"))
+    machine = _llvm().Target.from_triple(_llvm().get_process_triple()).create_target_machine(
+        cpu=cpu()[0], features=cpu()[1], opt=2, reloc="pic", codemodel="default")
+    # JITLink keeps the sections of an object together; the older linker aborts the process where other
+    # libraries leave it only memory more than 2 GB apart.
+    return _llvm().create_lljit_compiler(machine, use_jit_link=True)
 
 
 class Library:
