@@ -16,7 +16,8 @@ import numpy as np
 from ..compiler import errors
 from ..compiler.errors import Span
 from . import shapes
-from .shapes import Array, Record, Scalar, Tuple
+from .records import ctor_class
+from .shapes import Array, Record, Scalar, Sum, Tuple
 
 SUFFIXES = (".npy", ".npz", ".csv", ".json", ".txt")
 MAX_SOURCE = 16 << 20
@@ -128,7 +129,8 @@ def _short(text: str) -> str:
 
 
 def fit_literal(value: Any, t: shapes.Type) -> Any:
-    """Literals take the width that is asked for: `0.1` for an f32 is one; all else is left alone."""
+    """Literals take the width that is asked for (`0.1` for an f32 is one), `{"Box": [1, 2]}` is `Box(1, 2)`; all
+    else is left alone."""
     match t:
         case Scalar("f32"):
             return np.float32(value) if type(value) in (int, float) else value
@@ -143,6 +145,15 @@ def fit_literal(value: Any, t: shapes.Type) -> Any:
                 return found.astype(np.int32)
         case Tuple(items) if isinstance(value, list) and len(value) == len(items):
             return tuple(fit_literal(v, s) for v, s in zip(value, items, strict=True))
+        case Array(element, sizes) if isinstance(value, list) and len(sizes) == 1 and not isinstance(element, Scalar):
+            return [fit_literal(v, element) for v in value]
+        case Sum(name, ctors) if isinstance(value, dict) and len(value) == 1:
+            ((ctor, payload),) = value.items()
+            tags = [k for k, (c, p) in enumerate(ctors) if c == ctor and isinstance(payload, list) and len(p) == len(payload)]
+            if tags:
+                parts = zip(payload, ctors[tags[0]][1], strict=True)
+                cls = ctor_class(name, tuple((c, len(p)) for c, p in ctors), tags[0])
+                return cls(*(fit_literal(v, s) for v, s in parts))
         case Record(_, fields) if isinstance(value, dict):
             types = dict(fields)
             return {f: fit_literal(v, types[f]) if f in types else v for f, v in value.items()}

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from derivant.compiler import errors
 from derivant.runtime import data, output
-from derivant.runtime.records import record_class
+from derivant.runtime.records import ctor_class, record_class
 from derivant.runtime.shapes import Any as AnyType
-from derivant.runtime.shapes import Array, Record, Scalar, Tuple
-from derivant.runtime.show import show
+from derivant.runtime.shapes import Array, Record, Scalar, Sum, Tuple
+from derivant.runtime.show import show, to_plain
 
 F64, F32, I64 = Scalar("f64"), Scalar("f32"), Scalar("i64")
 VEC, MATRIX = Array(F64, ("n",)), Array(F64, ("n", "d"))
@@ -35,6 +35,16 @@ def test_literals(text: str, t: Any, want: Any) -> None:
 def test_literals_take_the_width_that_is_asked_for() -> None:
     assert type(data.read_argument("0.1", F32, "x")) is np.float32
     assert data.read_argument("[0.1, 2]", Array(F32, ("n",)), "x").dtype == np.float32
+
+
+def test_literals_of_sum_types() -> None:
+    shape = Sum("Shape", (("Circle", (F64,)), ("Empty", ())))
+    arity = (("Circle", 1), ("Empty", 0))
+    circle, empty = ctor_class("Shape", arity, 0)(2.0), ctor_class("Shape", arity, 1)()
+    assert data.read_argument('{"Circle": [2.0]}', shape, "x") == circle
+    assert data.read_argument('[{"Circle": [2.0]}, {"Empty": []}]', Array(shape, ("n",)), "x") == [circle, empty]
+    assert data.read_argument('{"Square": [2.0]}', shape, "x") == {"Square": [2.0]}
+    assert to_plain((circle, empty)) == [{"Circle": [2.0]}, {"Empty": []}]
 
 
 @pytest.mark.parametrize("text", ["points", "[1,", "{", "1.2.3", ""])
