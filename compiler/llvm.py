@@ -11,6 +11,10 @@ from typing import Any
 
 from .errors import InternalError
 
+# Programs with more loops than this are compiled without vector code, or without interleaving: each
+# costs half of the time that is left.
+_VECTORS, _INTERLEAVED = 600, 100
+
 _lock = threading.RLock()
 _names = itertools.count()
 
@@ -70,8 +74,9 @@ def _optimised(text: str, level: int) -> Any:
     module.triple = llvm.get_process_triple()
     module.data_layout = str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(level)
-    options.loop_vectorization = True
-    options.slp_vectorization = True
+    loops = text.count(" = phi i64 [")
+    options.loop_vectorization = loops <= _VECTORS
+    options.slp_vectorization = options.loop_interleaving = loops <= _INTERLEAVED
     options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)

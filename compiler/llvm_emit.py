@@ -16,7 +16,7 @@ from .llvm_math import MATH
 from .llvm_ops import CALLS, constant
 from .llvm_runtime import LLVM_TYPES, MEMORY_TYPES, ROUTINES, needed
 from .llvm_special import SPECIAL
-from .llvm_text import FunctionBase
+from .llvm_text import COLD, NESTS, FunctionBase, count_loops, mentions
 from .loops import (
     Accum,
     Alloc,
@@ -42,6 +42,9 @@ from .loops import (
     Swap,
     While,
     blocks,
+    places,
+    walk,
+    writes,
 )
 
 _PRELUDE = """
@@ -151,15 +154,12 @@ class _FunctionText(FunctionBase):
             "  ret i32 %code",
             "}",
         ]
-        body = [
-            f"define internal i32 @{name}.body({formal}) noinline nounwind {{",
-            "entry:",
-            *self.entry,
-            *self.lines,
-            *self.failures,
-            "}",
-        ]
-        return "\n".join([*body, *entry, ""])
+        return "\n".join([*self.nests, *self.definition(f"{name}.body", formal), *entry, ""])
+
+    def definition(self, name: str, formal: str) -> list[str]:
+        """The lines of an internal function."""
+        return [f"define internal i32 @{name}({formal}) noinline nounwind {{", "entry:", *self.entry, *self.lines,
+                *self.failures, "}"]
 
     def finish(self, slots: list[int]) -> None:
         """Stores the results."""
@@ -199,6 +199,8 @@ class _FunctionText(FunctionBase):
                 kind, at = p.buf.kind, self.address(p)
                 total = self.ops.apply("sum", kind, [kind, kind], [self.load(kind, at), self.get(v)])
                 self.store(kind, total, at)
+            case For() | While() if self.split:
+                self.nest(s)
             case For():
                 self.counted(s)
             case While():
@@ -239,6 +241,56 @@ class _FunctionText(FunctionBase):
         if kind == "bool":
             value = self.ops.line(f"zext i1 {value} to i8")
         self.emit(f"  store {MEMORY_TYPES[kind]} {value}, ptr {at}")
+
+    def nest(self, s: For | While) -> None:
+        """A loop nest as a function of its own, because LLVM's time grows faster than their number.
+
+        What the nest reads goes in as a value, what it changes for others as a pointer to its stack cell.
+        """
+        child = _FunctionText(self.f, self)
+        child.inline, child.split = self.inline, count_loops([s]) > NESTS
+        formal, actual = ["ptr noalias %ctx"], ["ptr %ctx"]
+        inside = mentions([s])
+        changed = {r for t in walk([s]) for r in writes(t)}
+        for r in inside:
+            if not isinstance(r, Reg) or inside[r] == self.total[r]:
+                continue
+            if r in self.mutable and r in changed:
+                child.values[r] = f"%r{r.uid}"
+                formal.append(f"ptr noalias %r{r.uid}")
+                actual.append(f"ptr {self.cell(r)}")
+                continue
+            t, child.values[r] = LLVM_TYPES[r.kind], child.fresh()
+            child.mutable.discard(r)
+            formal.append(f"{t} {child.values[r]}")
+            actual.append(f"{t} {self.get(r)}")
+        moved = {p.buf for t in walk([s]) if isinstance(t, (Swap, Grow, Free, Alloc)) for p in places(t)}
+        for b in inside:
+            if not isinstance(b, Buf) or inside[b] == self.total[b]:
+                continue
+            if b in self.moving and b in moved:
+                child.pointers[b] = f"%b{b.uid}"
+                formal.append(f"ptr noalias %b{b.uid}")
+                actual.append(f"ptr {self.home(b)}")
+                continue
+            child.pointers[b] = child.fresh()
+            child.moving.discard(b)
+            formal.append(f"ptr noalias{' readonly' if b.space == 'in' else ''} {child.pointers[b]}")
+            actual.append(f"ptr {self.pointer(b)}")
+        if isinstance(s, For):
+            child.counted(s)
+        else:
+            child.headed(s)
+        child.emit("  ret i32 0")
+        name = f"{symbol(self.f.name)}.nest{len(self.nests)}"
+        self.nests.append("\n".join(child.definition(name, ", ".join(formal))))
+        self.ops.declared.update(child.ops.declared)
+        code, good = self.ops.line(f"call i32 @{name}({', '.join(actual)})"), self.label()
+        bad = self.label()
+        fine = self.ops.line(f"icmp eq i32 {code}, 0")
+        self.emit(f"  br i1 {fine}, label %{good}, label %{bad}, {COLD}")
+        self.failures += [f"{bad}:", f"  ret i32 {code}"]
+        self.start(good)
 
     def counted(self, s: For) -> None:
         """A rotated loop: nothing if the extent is not positive."""

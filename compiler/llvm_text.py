@@ -9,18 +9,53 @@ from . import llvm_runtime as rt
 from .ir import Const
 from .llvm_ops import Ops, constant
 from .llvm_runtime import LLVM_TYPES, MEMORY_TYPES
-from .loops import Alloc, Buf, For, Free, Grow, LoopFunction, Operand, Place, Reg, Site, Swap, walk, writes
+from .loops import (
+    Alloc,
+    Buf,
+    For,
+    Free,
+    Grow,
+    LoopFunction,
+    LStmt,
+    Operand,
+    Place,
+    Reg,
+    Site,
+    Swap,
+    While,
+    places,
+    reads,
+    walk,
+    writes,
+)
 
 BYTES = {"f64": 8, "f32": 4, "i64": 8, "i32": 4, "bool": 1}
 # Temporaries of constant size live on the stack up to this size each, and in all.
 _STACK_EACH, _STACK_ALL = 2048, 32768
-_COLD = "!prof !0"
+COLD = "!prof !0"
+# A function with more loops than this gives its loop nests to functions of their own.
+NESTS = 16
+
+
+def mentions(body: list[LStmt]) -> Counter[Reg | Buf]:
+    """How often registers and buffers occur."""
+    found: Counter[Reg | Buf] = Counter()
+    for s in walk(body):
+        found.update(a for a in reads(s) if isinstance(a, Reg))
+        found.update(writes(s))
+        found.update(p.buf for p in places(s))
+    return found
+
+
+def count_loops(body: list[LStmt]) -> int:
+    return sum(isinstance(s, (For, While)) for s in walk(body))
 
 
 class FunctionBase:
     """Text under construction, values of registers, pointers of buffers, and the ways out."""
 
-    def __init__(self, f: LoopFunction) -> None:
+    def __init__(self, f: LoopFunction, parent: FunctionBase | None = None) -> None:
+        """With a parent it emits a nest of that function: `nests` and what is known of `f` are shared."""
         self.f = f
         self.lines: list[str] = []
         self.inline = False
@@ -29,11 +64,32 @@ class FunctionBase:
         self.block = "entry"
         self.ops = Ops(self.emit, self.fresh)
         self.values: dict[Reg, str] = {}
+        self.pointers: dict[Buf, str] = {}
+        self.failures: list[str] = []
+        self.split = False
+        self.nests: list[str] = []
+        self.mutable: set[Reg] = set()
+        self.moving: set[Buf] = set()
+        self.stack: set[Buf] = set()
+        self.total: Counter[Reg | Buf] = Counter()
+        if parent is None:
+            self.analyse()
+        else:
+            self.nests, self.total, self.stack = parent.nests, parent.total, parent.stack
+            self.mutable, self.moving = set(parent.mutable), set(parent.moving)
+
+    def analyse(self) -> None:
+        """What is assigned several times, what moves, what lies on the stack, how often each occurs."""
+        f = self.f
+        self.total = mentions(f.body)
+        self.total.update(r for r in f.results if not isinstance(r, Const))
+        self.total.update(x for p in f.params for x in (p.value, *p.sizes))
+        self.split = count_loops(f.body) > NESTS
         assigned = Counter(r for s in walk(f.body) for r in writes(s) if not isinstance(s, For))
         self.mutable = {r for r, n in assigned.items() if n > 1}
-        self.mutable |= {s.buf.shape[0] for s in walk(f.body) if isinstance(s, Grow)}  # type: ignore[misc]
+        self.mutable |= {n for s in walk(f.body) if isinstance(s, Grow) and isinstance(n := s.buf.shape[0], Reg)}
         allocs = Counter(s.buf for s in walk(f.body) if isinstance(s, Alloc))
-        self.moving: set[Buf] = {b for b, n in allocs.items() if n > 1}
+        self.moving = {b for b, n in allocs.items() if n > 1}
         for s in walk(f.body):
             match s:
                 case Swap(a, b):
@@ -41,9 +97,6 @@ class FunctionBase:
                 case Grow(b, _) | Free(b):
                     self.moving.add(b)
         self.stack = self.on_stack()
-        self.pointers: dict[Buf, str] = {}
-        self.failures: list[str] = []
-        self.extra: list[Site] = f.sites
 
     # ------------------------------------------------ text
 
@@ -149,7 +202,7 @@ class FunctionBase:
         """Goes on if `good`, otherwise leaves the function with an error."""
         stored = [(v.kind, self.get(v)) for v in values[:4]]
         on, off = self.label(), self.label()
-        self.emit(f"  br i1 {good}, label %{on}, label %{off}, {_COLD}")
+        self.emit(f"  br i1 {good}, label %{on}, label %{off}, {COLD}")
         out = [f"{off}:"]
         for offset, value in ((rt.CODE, code), (rt.SITE, site)):
             r = self.fresh()

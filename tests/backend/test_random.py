@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from derivant.compiler import llvm_emit, llvm_text
 from derivant.compiler.interpret import run
 from derivant.compiler.ir import Program
 from derivant.compiler.loops_interpret import run_loops
@@ -32,6 +33,14 @@ def test_loops(block: int) -> None:
 @pytest.mark.parametrize("block", range(4))
 def test_native(block: int) -> None:
     for seed in range(10_000 + 10 * block, 10_010 + 10 * block):
+        p = RandomProgram(seed)
+        agree(p.fn, p.args, tol=1e-9)
+
+
+def test_nests_as_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (llvm_text, llvm_emit):
+        monkeypatch.setattr(module, "NESTS", 0)
+    for seed in range(20_000, 20_020):
         p = RandomProgram(seed)
         agree(p.fn, p.args, tol=1e-9)
 
