@@ -216,7 +216,7 @@ class Builder:
         for k, (mode, a) in enumerate(zip(op.modes, op.outs, strict=True), n):
             if a.type.shape and inside is None:
                 inside = defined(op.body) | {op.index, *op.states}
-            shape = tuple(self._outside(x, inside or set()) for x in a.type.shape)
+            shape = tuple(self.outside(x, inside or set()) for x in a.type.shape)
             t = array_type(a.type.kind, (extent, *shape) if mode == "build" else shape)
             if mode in ("argmax", "argmin"):
                 t = Scalar("i64")
@@ -226,7 +226,7 @@ class Builder:
         self.emit_stmt(Stmt(tuple(results), op, self.prov))
         return tuple(results)
 
-    def _outside(self, size: Atom, inside: set[Var]) -> Atom:
+    def outside(self, size: Atom, inside: set[Var]) -> Atom:
         """An atom of this scope that equals a size of an inner one."""
         if isinstance(size, Const) or size not in inside:
             return size
@@ -274,7 +274,7 @@ class Builder:
                 joined = next((vars[j] for j in range(k) if left[j] == x and right[j] == y and x != y), None)
                 if joined is None and not same_size(x, y):
                     raise InternalError("DV0999", f"branches of an if have sizes {poly_of(x)!r} and {poly_of(y)!r}")
-                shape.append(self._outside(x, inside) if joined is None else joined)
+                shape.append(self.outside(x, inside) if joined is None else joined)
             t = array_type(a.type.kind, shape)
             vars.append(Var(names[k] if k < len(names) else "t", t))
         self.emit_stmt(Stmt(tuple(vars), op, self.prov))

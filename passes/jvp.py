@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from ..compiler.build import Builder
 from ..compiler.errors import InternalError
 from ..compiler.ir import (
+    ZERO,
     ArgSort,
     Array,
     Assert,
@@ -29,6 +30,7 @@ from ..compiler.ir import (
     Plus,
     Prim,
     Prov,
+    Scalar,
     Show,
     Stmt,
     Update,
@@ -37,9 +39,11 @@ from ..compiler.ir import (
     clone,
     clone_stmt,
     fresh_like,
+    fresh_vars,
     is_float,
     map_operands,
     subst,
+    subst_type,
 )
 from ..compiler.primitives import PRIMITIVES
 
@@ -230,16 +234,16 @@ class _Forward:
 
             return self.b.region(fill)
 
-        with self.b.at(s.prov):
-            new = self.b.emit_if(If(subst(op.cond, self.env), side(op.then), side(op.orelse)),
-                                 [v.name for v in s.vars])
-        self.bind(s, new)
-        self.tangents.update((s.vars[k], t) for k, t in zip(carriers, new[len(s.vars):], strict=True))
+        new_op = If(subst(op.cond, self.env), side(op.then), side(op.orelse))
+        new = fresh_vars(s.vars, self.env)
+        duals = [self.dual(s.vars[k]) for k in carriers]
+        self.b.emit_stmt(Stmt((*new, *duals), new_op, s.prov))
 
-    def bind(self, s: Stmt, new: Sequence[Var]) -> None:
-        for old, v in zip(s.vars, new, strict=False):
-            v.nonneg = v.nonneg or old.nonneg
-            self.env[old] = v
+    def dual(self, v: Var) -> Var:
+        """A variable for the tangent of an old variable, of the type of its new primal."""
+        t = Var("d" + v.name, subst_type(v.type, self.env))
+        self.tangents[v] = t
+        return t
 
     def loop(self, s: Stmt, op: Loop) -> None:
         on = set(self.tangents)
@@ -255,11 +259,7 @@ class _Forward:
             extent = None if op.extent is None else subst(op.extent, self.env)
             index = fresh_like(op.index, self.env)
             states = [fresh_like(v, self.env) for v in op.states]
-            for v in carried:
-                t = fresh_like(v, dict(self.env))
-                t.name = "d" + v.name
-                self.tangents[v] = t
-                states.append(t)
+            states += [self.dual(v) for v in carried]
             head = None if op.head is None else clone(op.head, self.env)
             modes, slots = list(op.modes), []
             for k, (mode, a) in enumerate(zip(op.modes, op.outs, strict=True)):
@@ -278,13 +278,19 @@ class _Forward:
                 return (*nexts, *outs[n:], *extra)
 
             body = self.b.region(fill)
-            new_op = Loop(index, extent, tuple(states), tuple(inits), head, body, tuple(modes), op.down)
-            new = self.b.emit_loop(new_op, [v.name for v in s.vars[:n]])
-        m = len(states)
-        outs = new[m:]
-        self.bind(s, (*new[:n], *outs[: len(op.modes)], *((new[-1],) if head is not None else ())))
-        self.tangents.update(zip([v for v, st in zip(s.vars, op.states, strict=False) if st in on], new[n:m],
-                                 strict=True))
+        new_op = Loop(index, extent, tuple(states), tuple(inits), head, body, tuple(modes), op.down)
+        new = list(fresh_vars(s.vars, self.env))
+        trip = [new.pop()] if head is not None else []
+        duals = [self.dual(v) for v, state in zip(s.vars, op.states, strict=False) if state in on]
+        column: tuple[Atom, ...] = (trip[0] if trip else new_op.extent or ZERO,)
+        outs = new[n:]
+        for k, mode, _, _ in slots:
+            kind = s.vars[n + k].type.kind
+            outs += {"max": [Var("t", Array(kind, column)), Var("at", Scalar("i64"))],
+                     "min": [Var("t", Array(kind, column)), Var("at", Scalar("i64"))],
+                     "prod": [Var("t", Array(kind, column)), Var("t", Array(kind, column))]}.get(
+                mode, [Var("t", subst_type(s.vars[n + k].type, self.env))])
+        self.b.emit_stmt(Stmt((*new[:n], *duals, *outs, *trip), new_op, s.prov))
         with self.b.at(Prov(s.prov.spans, "tangent")):
             for k, mode, _, at in slots:
                 t = outs[at]

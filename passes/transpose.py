@@ -40,6 +40,7 @@ from ..compiler.ir import (
     clone_stmt,
     free_vars,
     fresh_like,
+    fresh_vars,
     regions,
     subst,
     subst_type,
@@ -205,12 +206,10 @@ class _Transposer:
             then, orelse = (here, there) if t in of_then else (there, here)
         if not keep and not kept and not (_has_effects(then) or _has_effects(orelse)):
             return
-        with self.b.at(s.prov):
-            new = self.b.emit_if(If(subst(op.cond, self.env), then, orelse), [s.vars[k].name for k in keep])
-        for k, v in zip(keep, new, strict=False):
-            v.nonneg = v.nonneg or s.vars[k].nonneg
-            self.env[s.vars[k]] = v
-        self.seen.update(zip(kept, new[len(keep):], strict=True))
+        new = fresh_vars(tuple(s.vars[k] for k in keep), self.env)
+        reads = [Var("r", values[t].type) for t in kept]
+        self.b.emit_stmt(Stmt((*new, *reads), If(subst(op.cond, self.env), then, orelse), s.prov))
+        self.seen.update(zip(kept, reads, strict=True))
 
     def primal_loop(self, s: Stmt, op: Loop, pending: list[_Pending] | None) -> None:
         """The loop without its linear part, with columns for what the backward loop needs."""
@@ -243,25 +242,36 @@ class _Transposer:
                 if pending is not None:
                     pending.append(_Pending(s))
                 return
-            names = [s.vars[k].name for k in states] + [s.vars[n + k].name for k in outs]
-            names += [v.name + "s" for v in plan.columns]
-            new = self.b.emit_loop(Loop(index, extent, vars, inits, head, body, modes, op.down), names)
+            old = tuple(s.vars[k] for k in states) + tuple(s.vars[n + k] for k in outs)
+            old += (s.vars[-1],) if head is not None else ()
+            new = fresh_vars(old, self.env)
+            trip = new[-1] if head is not None else None
+            steps = extent if trip is None else trip
+            assert steps is not None
+            results = body.results[len(states) + len(outs):]
+            more = self.columns(plan.columns, steps, op, s)
+            inner = defined(body) | {index, *vars} if kept or own else set()
+            for a in results[len(more):]:
+                shape = (steps, *(self.b.outside(x, inner) for x in a.type.shape))
+                more.append(Var("r", Array(a.type.kind, shape)))
+            all_vars = (*new[: len(states) + len(outs)], *more, *((trip,) if trip is not None else ()))
+            self.b.emit_stmt(Stmt(all_vars, Loop(index, extent, vars, inits, head, body, modes, op.down), s.prov))
         self.wanted.difference_update(own)
-        olds = [s.vars[k] for k in states] + [s.vars[n + k] for k in outs]
-        for old, v in zip(olds, new, strict=False):
-            v.nonneg = v.nonneg or old.nonneg
-            self.env[old] = v
-        if head is not None:
-            self.env[s.vars[-1]] = new[-1]
-        rest = new[len(states) + len(outs):]
-        columns = dict(zip(plan.columns, rest, strict=False))
-        rest = rest[len(plan.columns):]
-        self.seen.update(zip(kept, rest, strict=False))
-        for r, column in zip(plan.reads, rest[len(kept):], strict=False):
+        columns = dict(zip(plan.columns, more, strict=False))
+        reads = more[len(plan.columns):]
+        self.seen.update(zip(kept, reads, strict=False))
+        for r, column in zip(plan.reads, reads[len(kept):], strict=True):
             self.stored[r.stmt] = (column, (op.index, *r.path))
         if pending is not None:
-            trip = new[-1] if head is not None else None
             pending.append(_Pending(s, columns, trip, plan.needed if sequential else None))
+
+    def columns(self, states: Sequence[Var], steps: Atom, op: Loop, s: Stmt) -> list[Var]:
+        """Variables for the states that are stored once per step."""
+        for v in states:
+            if any(a in op.states for a in v.type.shape):
+                raise _changing_size(s)
+        return [Var(v.name + "s", Array(v.type.kind, (steps, *(subst(a, self.env) for a in v.type.shape))))
+                for v in states]
 
     # ------------------------------------------------ cotangents
 
@@ -369,6 +379,10 @@ class _Transposer:
         extent = a.type.shape[0]
         return self.b.reduce("sum", extent, lambda i: self.total(self.b.index(a, i, safe=True), axes - 1))
 
+    def bar(self, v: Var) -> Var:
+        """A variable for the cotangent of an old one."""
+        return Var(v.name + "_bar", subst_type(v.type, self.env))
+
     def transpose_if(self, s: Stmt, op: If, cts: Cotangents) -> None:
         given = {k: c for k, v in enumerate(s.vars) if v in self.linear and (c := self.take(cts, v)) is not None}
         free: dict[Var, None] = {}
@@ -387,7 +401,9 @@ class _Transposer:
 
             return self.replayed(fill)
 
-        new = self.b.emit_if(If(subst(op.cond, self.env), side(op.then), side(op.orelse)), [v.name for v in free])
+        new_op = If(subst(op.cond, self.env), side(op.then), side(op.orelse))
+        new = [self.bar(v) for v in free]
+        self.b.emit_stmt(Stmt(tuple(new), new_op, self.b.prov))
         for v, done in zip(free, new, strict=True):
             self.add(cts, v, done)
 
@@ -403,10 +419,7 @@ class _Transposer:
         carried = [k for k in range(n) if op.states[k] in self.linear]
         for k in carried:
             if any(a in op.states for a in op.states[k].type.shape):
-                raise UnsupportedError(
-                    "DV0901", "not yet: the reverse derivative of a loop whose state changes its size", s.prov.span,
-                    help="use jvp, or keep the state in an array of fixed size",
-                )
+                raise _changing_size(s)
         inits = [self.dense(cts, s.vars[k]) for k in carried]
         given = [(k, c) for k in range(len(op.modes)) if (c := self.take(cts, s.vars[n + k])) is not None]
         extent = p.trip if p.trip is not None else subst(op.extent, self.env) if op.extent is not None else None
@@ -439,11 +452,19 @@ class _Transposer:
         if not carried and not free:
             return
         loop = Loop(i, extent, states, tuple(inits), None, body, ("sum",) * len(free), bool(carried) and not op.down)
-        new = b.emit_loop(loop, [v.name for v in states] + [v.name + "_bar" for v in free])
+        new = [*(Var(v.name, v.type) for v in states), *(self.bar(v) for v in free)]
+        b.emit_stmt(Stmt(tuple(new), loop, b.prov))
         for k, done in zip(carried, new, strict=False):
             self.add(cts, op.inits[k], done)
         for v, done in zip(free, new[len(carried):], strict=True):
             self.add(cts, v, done)
+
+
+def _changing_size(s: Stmt) -> UnsupportedError:
+    return UnsupportedError(
+        "DV0901", "not yet: the reverse derivative of a loop whose state changes its size", s.prov.span,
+        help="use jvp, or keep the state in an array of fixed size",
+    )
 
 
 # ---------------------------------------------------------------- effects
