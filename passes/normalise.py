@@ -149,6 +149,7 @@ class Normaliser:
         self.cells: dict[object, cells.Cell] = {}
         self.arrays: dict[object, Var] = {}
         self.trees: dict[Var, cells.Key] = {}
+        self.cell_key: tuple[Var, cells.Key] | None = None
 
     # ------------------------------------------------ scopes
 
@@ -409,6 +410,7 @@ class Normaliser:
             return hit[0]
         op = Prim(name, args)
         cost = prim_cost(op)
+        self.cell_key = None
         if cost >= DEAR and len(self.scopes) > 1:
             stored = cells.read(self, name, args)
             if stored is not None:
@@ -431,7 +433,7 @@ class Normaliser:
         table[key] = vars
         if cost >= DEAR:
             cells.note(self, v, scope, cost)
-        if self.options.tables and cost >= DEAR:
+        if self.options.tables and cost >= DEAR and scope.level >= 2:
             return tables.table(self, v, scope, loops.build)
         return v
 

@@ -41,6 +41,7 @@ def read(nz: Normaliser, name: str, args: tuple[Atom, ...]) -> Var | None:
     indices = _indices(nz, args)
     if not indices:
         return None
+    key = None
     for k in range(len(indices)):
         own = indices[k:]
         key = _key(nz, name, args, own)
@@ -48,7 +49,7 @@ def read(nz: Normaliser, name: str, args: tuple[Atom, ...]) -> Var | None:
         if array is not None and nz.visible(array):
             return _element(nz, array, own)
     index = indices[-1]
-    key = _key(nz, name, args, [index])
+    nz.cell_key = None if key is None else (index, key)  # for `note`
     cell = nz.cells.get(key) if key is not None else None
     if cell is None or cell.stmt is None or not nz.visible(cell.stmt.vars[0]):
         return None
@@ -69,8 +70,10 @@ def note(nz: Normaliser, v: Var, scope: Scope, cost: float) -> None:
     if scope.kind != "loop" or scope.guard is None or scope.index is None:
         return
     assert v.stmt is not None and isinstance(v.stmt.op, Prim)
-    key = _key(nz, v.stmt.op.name, v.stmt.op.args, [scope.index])
-    if key is None or key in nz.cells:
+    if nz.cell_key is None or nz.cell_key[0] is not scope.index:
+        return
+    key = nz.cell_key[1]
+    if key in nz.cells:
         return
     cell = Cell(v, scope, _cost(nz, v, scope))
     nz.cells[key] = cell

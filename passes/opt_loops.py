@@ -190,7 +190,7 @@ def emit(
         scope.effects = True
     if key is not None:
         nz.table[key] = vars
-    if nz.options.tables and motion is Motion.DEAR and len(vars) == 1:
+    if nz.options.tables and motion is Motion.DEAR and len(vars) == 1 and scope.level >= 2:
         v = table(nz, vars[0], scope, build)
         if v is not vars[0] and key is not None:
             nz.table[key] = (v,)

@@ -17,7 +17,7 @@ from .inline import inline
 from .normalise import Options, normalise
 from .opt_join import join_outs
 from .rules import NO_RULES, RuleSet, shipped
-from .strategy import Log, stage
+from .strategy import Log, no_collection, stage
 
 Functions = Mapping[str, Function]
 
@@ -108,7 +108,7 @@ def run(f: Function, pipeline: Pipeline, functions: Functions | None = None, log
     """The function after the passes."""
     log = Log() if log is None else log
     for p in pipeline:
-        with stage(log, p.name):
+        with stage(log, p.name), no_collection():
             f = p.run(f, functions or {}, log)
     return f
 

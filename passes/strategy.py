@@ -15,6 +15,7 @@ scopes.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -366,6 +367,19 @@ def at(path: Sequence[int], s: Strategy) -> Strategy:
 
 def _at_stmt(s: Strategy) -> Strategy:
     return replace(s, apply=lambda t, log: s.apply(t, log) if isinstance(t, Stmt) else None)
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Python's collector is of no use while millions of small values are made that all stay, and takes
+    most of the time there."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextmanager
