@@ -12,6 +12,7 @@ from . import (  # noqa: F401  # these fill the table
     cases_finance,
     cases_geometry,
     cases_lang,
+    cases_mixed,
     cases_ml,
     cases_numeric,
     cases_physics,
