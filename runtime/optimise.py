@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..compiler.ir import Function, Program
 from ..passes import pipelines
 from ..passes.differentiate import resolve
-from ..passes.strategy import Firing, Log, stage
+from ..passes.strategy import Firing, Log, no_collection, stage
 from .trace import timed, verifying
 
 
@@ -25,9 +25,9 @@ def optimise(program: Program) -> tuple[Program, list[Firing]]:
     def simplify(f: Function, functions: dict[str, Function]) -> Function:
         return apply(apply(f, pipelines.BEFORE_AD, functions), pipelines.AFTER_AD, functions)
 
-    with timed("compile", "differentiate and simplify"):
+    with no_collection(), timed("compile", "differentiate and simplify"):
         resolved = resolve(program, simplify)
-    with timed("compile", "optimise"):
+    with no_collection(), timed("compile", "optimise"):
         functions = {n: apply(f, pipelines.FINAL, resolved.functions) for n, f in resolved.functions.items()}
     return Program(functions, resolved.entries), _merged(fired)
 
