@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import Source, Span
-from .loops import Buf, LoopFunction, Site
-from .lower_shapes import Expr
+from .site import Expr, Site
+
+if TYPE_CHECKING:
+    from .loops import LoopFunction
 
 ABI_VERSION = 1
 HEADER = 64
@@ -89,6 +91,8 @@ class Signature:
 
 def signature(f: LoopFunction, symbol: str, shapes: Sequence[list[Expr] | None]) -> Signature:
     """`shapes` has an entry for each result."""
+    from .loops import Buf
+
     results = []
     for r, shape in zip(f.results, shapes, strict=True):
         rank = len(r.shape) if isinstance(r, Buf) else 0

@@ -20,7 +20,6 @@ from .loops import (
     Operand,
     Place,
     Reg,
-    Site,
     Swap,
     While,
     places,
@@ -28,6 +27,7 @@ from .loops import (
     walk,
     writes,
 )
+from .site import Site
 
 BYTES = {"f64": 8, "f32": 4, "i64": 8, "i32": 4, "bool": 1}
 # Temporaries of constant size live on the stack up to this size each, and in all.

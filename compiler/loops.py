@@ -35,8 +35,8 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .errors import Span
 from .ir import Const
+from .site import Site
 
 SPACES = ("in", "out", "temp", "heap")
 
@@ -204,19 +204,6 @@ LStmt = (
     Assign | Load | Store | Accum | For | While | Branch | Alloc | Free | Scope | Swap | FillIn | CopyIn | Grow
     | Sort | Check | ShowAt
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where and what a check or a `show` is; `{0}` … in the message are its values, of these kinds.
-
-    In the kinds of a `show`, `f64[2]` is an array with two axes.
-    """
-
-    code: str
-    message: str
-    kinds: tuple[str, ...]
-    span: Span | None = None
 
 
 @dataclass(slots=True)

@@ -23,12 +23,12 @@ from .loops import (
     Place,
     Reg,
     Scope,
-    Site,
     Store,
     While,
     blocks,
     walk,
 )
+from .site import Site
 
 # A temporary of constant size up to this many elements may be allocated although it is not needed.
 _SMALL = 4096

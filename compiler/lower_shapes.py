@@ -7,12 +7,10 @@ They are JSON, and stand in the manifest of a compiled function: the caller allo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from .ir import Atom, Const, Function, Prim, Scalar, Stmt, Var, all_stmts
-
-Expr = list[Any]
+from .site import Expr
 
 _BINARY = ("add", "sub", "mul", "floordiv", "mod", "max", "min")
 
@@ -46,43 +44,3 @@ def shape_program(fn: Function, shape: Sequence[Atom], top: dict[Var, Stmt] | No
 
     trees = [tree(a) for a in shape]
     return None if any(t is None for t in trees) else trees  # type: ignore[return-value]
-
-
-def compile_shape(exprs: Sequence[Expr]) -> Callable[[Sequence[Sequence[int]], Sequence[Any]], tuple[int, ...]]:
-    """A function of the arguments' shapes and the arguments; negative sizes come out as 0."""
-    fs = [_compile(e) for e in exprs]
-
-    def sizes(shapes: Sequence[Sequence[int]], args: Sequence[Any]) -> tuple[int, ...]:
-        return tuple([max(f(shapes, args), 0) for f in fs])
-
-    return sizes
-
-
-def _compile(e: Expr) -> Callable[[Any, Any], int]:
-    match e:
-        case ["const", n]:
-            return lambda shapes, args: int(n)
-        case ["size", k, axis]:
-            return lambda shapes, args: int(shapes[k][axis])
-        case ["arg", k]:
-            return lambda shapes, args: int(args[k])
-        case [op, *rest]:
-            fs, f = [_compile(x) for x in rest], _FUNCTIONS[op]
-            return lambda shapes, args: _wrap(f(*(g(shapes, args) for g in fs)))
-    raise ValueError(f"no shape expression: {e}")
-
-
-def _wrap(n: int) -> int:
-    return (n + 2**63) % 2**64 - 2**63
-
-
-_FUNCTIONS: dict[str, Callable[..., int]] = {
-    "add": lambda x, y: x + y,
-    "sub": lambda x, y: x - y,
-    "mul": lambda x, y: x * y,
-    "neg": lambda x: -x,
-    "floordiv": lambda x, y: x // (y or 1),
-    "mod": lambda x, y: x % (y or 1),
-    "max": max,
-    "min": min,
-}

@@ -16,19 +16,21 @@ import ctypes
 import struct
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..compiler import ir, llvm
+from ..compiler import llvm
 from ..compiler.abi import HEADER, Context, Signature, signature
 from ..compiler.errors import InternalError, Source, TypeError, ValueError_
 from ..compiler.interpret_values import error_class, fill_message
-from ..compiler.loops import Site
-from ..compiler.lower_shapes import compile_shape, shape_program
 from ..compiler.primitives_eval import DTYPES
+from ..compiler.site import Site, compile_shape
 from .cache import Cache
 from .glue import call, poll_address
+
+if TYPE_CHECKING:
+    from ..compiler import ir
 
 _FORMAT = {"f64": "d", "f32": "f4x", "i64": "q", "i32": "i4x", "bool": "?7x"}
 _SMALL = 1 << 20  # results of the function's own memory up to this size are copied
@@ -73,6 +75,7 @@ def compile_object(fn: ir.Function, *, level: int = 2) -> tuple[Signature, bytes
     """The signature and the object code of a core function."""
     from ..compiler.llvm_emit import emit_module, symbol
     from ..compiler.lower import lower
+    from ..compiler.lower_shapes import shape_program
 
     loops = lower(fn)
     text = emit_module([loops], inline=llvm.has_fma())
