@@ -173,7 +173,7 @@ def test_a_run_from_the_cache_is_light(run: Run) -> None:
     assert min(times) < 0.35, times
     code = (
         "import sys; from derivant.runtime import cli; cli.run_command(['run', 'p.dv'])\n"
-        "heavy = 'lark sympy networkx scipy derivant.frontend derivant.passes derivant.compiler.lower'\n"
+        "heavy = 'lark sympy networkx scipy derivant.frontend derivant.passes derivant.compiler.ir'\n"
         "print([m for m in heavy.split() if m in sys.modules])"
     )
     done = subprocess.run(
