@@ -91,7 +91,7 @@ def _print(line: str) -> None:
 
 def _pairs(f: Function, args: Sequence[Any]) -> list[tuple[Var, Any]]:
     if len(args) != len(f.params):
-        raise TypeError("DV0601", f"{f.name} takes {len(f.params)} arguments, {len(args)} were given", f.span)
+        raise TypeError("DV0606", f"{f.name} takes {len(f.params)} arguments, {len(args)} were given", f.span)
     return list(zip(f.params, args, strict=True))
 
 
@@ -100,7 +100,7 @@ def _argument(p: Var, value: Any) -> Any:
     dtype = DTYPES[p.type.kind]
     a = np.asarray(value, dtype=dtype)
     if a.ndim != len(p.type.shape):
-        raise TypeError("DV0602", f"{p.name} has {len(p.type.shape)} axes, the argument has {a.ndim}")
+        raise TypeError("DV0607", f"{p.name} has {len(p.type.shape)} axes, the argument has {a.ndim}")
     return dtype(a[()]) if a.ndim == 0 else a
 
 

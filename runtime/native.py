@@ -111,7 +111,7 @@ class NativeFunction:
     def __call__(self, args: Sequence[Any]) -> list[Any]:
         sig = self.signature
         if len(args) != len(sig.params):
-            raise TypeError("DV0601", f"{sig.name} takes {len(sig.params)} arguments, {len(args)} were given")
+            raise TypeError("DV0606", f"{sig.name} takes {len(sig.params)} arguments, {len(args)} were given")
         given: list[Any] = []
         slots: list[Any] = []
         for p, dtype, a in zip(sig.params, self._dtypes, args, strict=True):
@@ -194,7 +194,7 @@ def _scalar(name: str, dtype: Any, value: Any) -> Any:
         return dtype.type(value).item()
     a = np.asarray(value, dtype=dtype)
     if a.ndim:
-        raise TypeError("DV0602", f"{name} has 0 axes, the argument has {a.ndim}")
+        raise TypeError("DV0607", f"{name} has 0 axes, the argument has {a.ndim}")
     return a.item()
 
 
@@ -202,7 +202,7 @@ def _array(name: str, rank: int, dtype: Any, value: Any) -> Any:
     """The argument as a C-contiguous, aligned array in the machine's byte order."""
     a = np.asarray(value, dtype=dtype, order="C")
     if a.ndim != rank:
-        raise TypeError("DV0602", f"{name} has {rank} axes, the argument has {a.ndim}")
+        raise TypeError("DV0607", f"{name} has {rank} axes, the argument has {a.ndim}")
     flags = a.flags
     return a if flags.c_contiguous and flags.aligned else np.array(a, order="C")
 

@@ -60,7 +60,7 @@ def test_arguments_of_any_layout() -> None:
 
 def test_wrong_arguments() -> None:
     f = compile_native(function([x, s], lambda b: [s]))
-    for args, code in (([xs], "DV0601"), ([xs, 1.0, 2.0], "DV0601"), ([3.0, 1.0], "DV0602"), ([xs, xs], "DV0602")):
+    for args, code in (([xs], "DV0606"), ([xs, 1.0, 2.0], "DV0606"), ([3.0, 1.0], "DV0607"), ([xs, xs], "DV0607")):
         e = raises(f, args)
         assert isinstance(e, TypeError)
         assert e.code == code
