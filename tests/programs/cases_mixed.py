@@ -46,3 +46,7 @@ mixed("jvp_int_param", [V, 1], 2 * V[1] ** 2)
 mixed("grad_eigh", [np.array([[2.0, 0.0], [0.0, 1.0]])], np.array([[1.0, 0], [0, 0]]))
 mixed("mutual_generic", [1.0], (8.0, np.array([2.0, 2.0])))
 mixed("existential_grad", [V], np.where(V > 0, 4 * V, 0))
+
+
+SQUARE = np.arange(9.0).reshape(3, 3) / 5 - 0.4
+mixed("plus_of_outs", [SQUARE], SQUARE @ SQUARE + SQUARE.sum(axis=0))
