@@ -6,7 +6,7 @@
     ```dv error DV0301    a program that must be refused with this code
     ```python             runs; all of a page share their names; a `text` block right behind is what it prints
     ```console            `$ derivant …` lines, each followed by what it prints
-    ```diff some/file.py  one line that is in the file, then `+` lines that go behind it
+    ```diff some/file.py  a line that is in the file (`…` for its end), then `+` lines that go behind it
 
 The blocks of a page run in order, in a folder of their own; `sh`, `text` and others are not run.  A line
 `…` of an output stands for any lines.  With DERIVANT_DOCS=update outputs are written into the page.
@@ -215,7 +215,7 @@ def patch(root: Path, page: Path) -> None:
                 text.insert(at + 1, s[1:])
                 at += 1
             else:
-                places = [k for k, t in enumerate(text) if t == s[1:]]
+                places = [k for k, t in enumerate(text) if t == s[1:] or s.endswith(" …") and t.startswith(s[1:-1])]
                 assert len(places) == 1, f"{page.name}:{b.line}: {s[1:]!r} stands {len(places)} times in {b.info}"
                 at = places[0]
         path.write_text("\n".join(text) + "\n", encoding="utf-8")
