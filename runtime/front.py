@@ -21,9 +21,7 @@ from . import shapes
 from .pipeline import Outline
 from .shapes import Param, Signature
 from .size_check import SizeCheck, describe
-from .sources import find_import
-
-_DERIVED = "<derived>"
+from .sources import DERIVED, find_import, is_derived
 
 
 @dataclass(frozen=True)
@@ -118,10 +116,10 @@ class Front:
             (d.span for name, d in self.module.decls.items() if isinstance(d, sx.Def) and re.search(rf"\b{name}\b", text)), None
         )
         for inner in e.errors:
-            if home is not None and _is_derived(inner.span):
+            if home is not None and is_derived(inner.span):
                 inner.span = Span(home.source, home.line, home.col, home.line, home.col + len("def"))
                 inner.notes = (*inner.notes, f"in {text}")
-            inner.labels = tuple(la for la in inner.labels if not _is_derived(la.span))
+            inner.labels = tuple(la for la in inner.labels if not is_derived(la.span))
 
     def _instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Made:
         given, names = self._inside(types)
@@ -130,7 +128,7 @@ class Front:
             assert isinstance(fn, Closure)
             made = self.module.instantiate(text, None if is_mono(fn) else given)
         else:
-            e = parse_expr(Source(_DERIVED, text))
+            e = parse_expr(Source(DERIVED, text))
             while isinstance(e, sx.Paren):
                 e = e.inner
             made = self._closure(e, given, names) if isinstance(e, sx.Fn) else self.module.instantiate_expr(e, given)
@@ -187,10 +185,6 @@ class Front:
             raise AssertionError(t)
 
         return tuple(map(go, types)), names
-
-
-def _is_derived(span: Span | None) -> bool:
-    return span is not None and span.source is not None and span.source.name == _DERIVED
 
 
 # ---------------------------------------------------------------- types as the outside sees them

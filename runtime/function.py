@@ -17,6 +17,7 @@ from ..compiler.errors import Span
 from . import data, shapes
 from .guard import guarded
 from .shapes import Param, Signature
+from .sources import is_derived
 from .values import Reader, infer, rebuild
 
 if TYPE_CHECKING:
@@ -100,6 +101,15 @@ class Function:
                 params = tuple(p for p, g in zip(params, given, strict=True) if g)
         else:
             given = _ALL
+        try:
+            result = self._call(params, values, given)
+        except errors.Error as e:
+            if e.span is None or is_derived(e.span):
+                e.span = self._blamed(e.message)
+            raise
+        return _wrapped(result, self._wrap) if self._wrap else result
+
+    def _call(self, params: tuple[Param, ...], values: tuple[Any, ...], given: tuple[bool, ...]) -> Any:
         reader = Reader(self._all.name, self._spans)
         types: list[shapes.Type] = []
         leaves: list[Any] = []
@@ -117,13 +127,7 @@ class Function:
         if instance is None:
             instance = self._instance((given, tuple(types)))
             self._fixed = instance if usual else self._fixed
-        try:
-            result = rebuild(instance.run(leaves), instance.result)
-        except errors.Error as e:
-            if e.span is None:
-                e.span = self._blamed(e.message)
-            raise
-        return _wrapped(result, self._wrap) if self._wrap else result
+        return rebuild(instance.run(leaves), instance.result)
 
     def _blamed(self, message: str) -> Span | None:
         """The parameter that a message about sizes names, or else the first one."""

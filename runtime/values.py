@@ -345,6 +345,8 @@ def infer(value: Any, name: str, function: str, sizes: tuple[shapes.Size, ...] |
     if isinstance(value, tuple):
         return Tuple(tuple(infer(v, f"{name}[{i}]", function) for i, v in enumerate(value)))
     reader = Reader(function)
+    if callable(value):
+        reader._fail(name, "a value", value, "functions don't enter a program from outside: write it in the language")
     array = value if isinstance(value, np.ndarray) else reader._as_array(value, Array(Scalar("f64"), ("_",)), name)
     element = _kind_of_dtype(array.dtype)
     if element is None:

@@ -273,6 +273,18 @@ def test_errors_at_run_time(m: dv.Module) -> None:
     assert m.checked(4.0) == 2.0
 
 
+def test_errors_point_into_the_program(m: dv.Module) -> None:
+    _, pull = dv.vjp(m.double, m.Circle(1.0))
+    assert pull(m.Circle(1.0)) == m.Circle(2.0)
+    calls = (lambda: pull(m.Box(1.0, 2.0)), lambda: m.cubic(abs), lambda: m.cubic("text"), lambda: dv.grad(m.scale)([1.0]),
+             lambda: dv.jvp(m.checked, -1.0, 1.0), lambda: dv.vjp(m.at, [1.0], 3))
+    for call in calls:
+        with pytest.raises(dv.Error) as info:
+            call()
+        assert info.value.span is not None and info.value.span.source is not None
+        assert info.value.span.source.name == "<text>", info.value
+
+
 @pytest.mark.parametrize("text, kind", [
     ("def f(x) = ", dv.SyntaxError), ("def f(x: f64) = y", dv.NameError),
     ("def f(x: f64[n], y: f64[n + 1]) = x + y", dv.Error), ("def f(x: f64) -> f64[3] = x", dv.TypeError),
