@@ -10,8 +10,10 @@ import scipy.linalg
 import scipy.special
 from derivant.compiler import interpret
 from derivant.compiler.errors import Error, Source
-from derivant.compiler.ir import Jvp, Vjp, all_stmts
 from derivant.frontend.modules import load_module
+from derivant.passes.differentiate import resolve
+from derivant.runtime.native import compile_native
+from derivant.runtime.optimise import optimise
 
 DTYPES = {"f64": np.float64, "f32": np.float32, "i64": np.int64, "i32": np.int32, "bool": np.bool_}
 KINDS = {np.dtype(v): k for k, v in DTYPES.items()}
@@ -31,15 +33,18 @@ def evaluate(text: str, *args: Any, types: str | None = None) -> Any:
 
 
 def call(text: str, *args: Any) -> Any:
+    """What the interpreter gives, if the native code gives the same."""
     entry = load_module(Source("test.dv", text)).instantiate("main")
-    program = entry.program
-    if any(isinstance(s.op, Jvp | Vjp) for f in program.functions.values() for s in all_stmts(f.body)):
-        from derivant.passes.differentiate import resolve
-
-        program = resolve(program)
     ready = [np.asarray(a, dtype=DTYPES[p.type.kind]) for p, a in zip(entry.function.params, args, strict=True)]
-    out = interpret.run(program, entry.entry, [a if a.ndim else a[()] for a in ready])[entry.hidden:]
-    return out[0] if len(out) == 1 else tuple(out)
+    ready = [a if a.ndim else a[()] for a in ready]
+    out = interpret.run(resolve(entry.program), entry.entry, ready)
+    program, _ = optimise(entry.program)
+    native = compile_native(program.functions[entry.entry], write=lambda line: None)(ready)
+    for x, y in zip(out, native, strict=True):
+        tol = 1e-4 if np.asarray(x).dtype == np.float32 else 1e-9
+        np.testing.assert_allclose(y, x, rtol=tol, atol=tol)
+    found = out[entry.hidden:]
+    return found[0] if len(found) == 1 else tuple(found)
 
 
 def refused(text: str, *args: Any, types: str | None = None) -> Error:
