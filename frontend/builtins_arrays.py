@@ -84,7 +84,8 @@ def zeros_like(elab: Elaborator, span: Span, v: Value) -> Value:
     if vs.has_function(v) or isinstance(v, vs.StrV):
         expected(elab, "zeros_like", "a value of data", v, span)
     if isinstance(v, vs.SumV):
-        return v
+        payloads = tuple(tuple(map(elab.zero_like, p)) for p in v.payloads)
+        return vs.SumV(v.decl, v.tag, payloads)
     return elab.zero_like(v)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..compiler.errors import Span
-from ..compiler.ir import FLOATS
+from ..compiler.ir import FLOATS, Atom, integer
 from ..compiler.primitives import PRIMITIVES
 from . import values as vs
 from .builtins_base import TABLE, builtin, expected, make
@@ -112,9 +112,18 @@ def _cast(kind: str) -> Callable[..., Value]:
             return elab.settle(elab.to_kind(x, kind))
         if x.kind == kind:
             return Leaf(x.atom)
-        return elab.lift([x], lambda a: elab.b.prim(kind, *a), span)
+        return elab.lift([x], lambda a: _narrow(elab, *a) if (x.kind, kind) == ("i64", "i32")
+                         else elab.b.prim(kind, *a), span)
 
     return cast
+
+
+def _narrow(elab: Elaborator, a: Atom) -> Atom:
+    """An i64 as i32, checked (the primitive wraps)."""
+    b = elab.b
+    fits = b.prim("and", b.prim("ge", a, integer(-(2**31))), b.prim("lt", a, integer(2**31)))
+    b.assert_(fits, "DV0506", "i32({0}) is out of range", a)
+    return b.prim("i32", a)
 
 
 def _rounding(name: str) -> Callable[..., Value]:

@@ -188,6 +188,9 @@ def test_conversions() -> None:
     assert evaluate("floor(a)", 3) == 3
     assert evaluate("(isnan(a), isinf(a), isfinite(a))", np.inf) == (False, True, False)
     assert refused("i64(a)", np.nan).code == "DV0506"
+    close(evaluate("i32(a)", np.array([-(2**31), 2**31 - 1])), [-(2**31), 2**31 - 1])
+    assert refused("i32(a)", 2**31).code == "DV0506"
+    assert refused("i32(a)", np.array([0, -(2**40)])).code == "DV0506"
 
 
 def test_literals_take_the_width_asked_for() -> None:
@@ -303,6 +306,11 @@ def main(w: f64[n], b: f64) = map_leaves(fn x -> 2 * x, P(w = w, b = b, k = 3)) 
     w, b, k = call(text, V, 1.5)
     close(w, 2 * V)
     assert (b, k) == (3.0, 3)
+    shape = """
+type Shape = Circle(f64) | Box(f64, f64)
+def main(x: f64) -> f64 = match zeros_like(Box(x, x)) { Circle(r) -> 1.0; Box(a, b) -> 2 + a + b }
+"""
+    assert call(shape, 3.0) == 2.0
     assert evaluate("approx(a, b)", 1.0, 1.0 + 1e-12)
     assert not evaluate("approx(a, b)", 1.0, 1.001)
     assert evaluate("approx(a, b, tol = 0.01)", 1.0, 1.001)
