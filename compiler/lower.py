@@ -339,8 +339,31 @@ class Lowerer:
         if want is None:
             want = wants[s.vars[0]] = Dest(None)
         pushed.sort(key=here.__getitem__)
+        if not want.add:
+            pushed = self.clearing_first(pushed, here)
         for k, a in enumerate(pushed):
             wants[a] = Dest(want.place, add=want.add or k > 0, origin=want)
+
+    def clearing_first(self, pushed: list[Var], here: dict[Var, int]) -> list[Var]:
+        """The operand that clears the destination, then those that add to it.
+
+        Where the earliest statement makes several operands, only a sum out clears in time: it does so
+        before the loop.  A collected out or a branch writes its cells when others may have been added.
+        """
+        tied = [a for a in pushed if here[a] == here[pushed[0]]]
+        if len(tied) == 1:
+            return pushed
+        lead = next((a for a in tied if self.is_sum(a)), None)
+        if lead is None:
+            return [a for a in pushed if a is tied[0] or a not in tied]
+        return [lead, *(a for a in pushed if a is not lead)]
+
+    def is_sum(self, a: Var) -> bool:
+        s = self.uses.definition.get(a)
+        if s is None or not isinstance(s.op, Loop):
+            return False
+        k = s.vars.index(a) - len(s.op.states)
+        return 0 <= k < len(s.op.modes) and s.op.modes[k] == "sum"
 
     def can_add(self, a: Atom) -> bool:
         """Does the statement that makes this array know how to add it to a destination?"""
