@@ -101,7 +101,9 @@ def points(p: Primitive, count: int = 6) -> list[list[Any]]:
     return rows
 
 
-FLOAT_PRIMS = [p for p in PRIMITIVES.values() if p.name not in CASTS and any(s is not None for s in p.slopes)
+# stop_gradient has the slope 0 on purpose (programs/calculus/stopped.dv is about it).
+FLOAT_PRIMS = [p for p in PRIMITIVES.values() if p.name not in (*CASTS, "stop_gradient")
+               and any(s is not None for s in p.slopes)
                and (result_kind(p.name, ["bool" if p.name == "select" else "f64"] + ["f64"] * (p.arity - 1)) in FLOATS
                     or p.name in ("powi", "polygamma"))]
 SYMBOLIC = [p for p in FLOAT_PRIMS if p.sympy is not None]
