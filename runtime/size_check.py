@@ -58,8 +58,16 @@ class SizeCheck:
             if n != want:
                 raise errors.SizeError("DV0502", f"axis {axis} of `{self.names[k]}` has size {n}, expected {want}")
         for slot, poly, text in self.equations:
+            if slot not in found:
+                continue
             value = _evaluate(poly, found)
-            if slot in found and value is not None and found[slot] != value:
+            if value is None:
+                least = _least(poly, found)
+                if least is not None and found[slot] < least:
+                    raise errors.SizeError(
+                        "DV0502", f"{self._where(slot)} has size {found[slot]}, but {text} is {least} or more"
+                    )
+            elif found[slot] != value:
                 raise errors.SizeError("DV0502", f"{self._where(slot)} has size {found[slot]}, but {text} is {value}")
 
     def _differ(self, what: str, slot: int, n: int) -> None:
@@ -117,3 +125,12 @@ def _evaluate(poly: Json, at: dict[int, int]) -> int | None:
             c *= value
         total += c
     return total
+
+
+def _least(poly: Json, at: dict[int, int]) -> int | None:
+    """The smallest value that a polynomial can have, as no size is negative; None if that is not plain to see."""
+    for factors, c in poly:
+        unknown = any(not isinstance(x, int) or x not in at for x in factors)
+        if unknown and (c < 0 or any(not isinstance(x, int) or at.get(x, 0) < 0 for x in factors)):
+            return None
+    return _evaluate([t for t in poly if all(x in at for x in t[0])], at)

@@ -202,6 +202,16 @@ def test_jvp_and_vjp(m: dv.Module) -> None:
         dv.jvp(m.dot, (a, b), (a,))
 
 
+def test_sizes_are_never_negative() -> None:
+    m = dv.compile("def f(v: f64[n + 4]) -> i64 = n\ndef g(v: f64[2 * n + 1], k: i64) -> i64 = n * k\n")
+    assert m.f(np.ones(4)) == 0 and m.g(np.ones(5), 3) == 6
+    for call in (lambda: m.f(np.ones(3)), lambda: m.g(np.ones(0), 1), lambda: m.g(np.ones(2), 1)):
+        with pytest.raises(dv.SizeError) as info:
+            call()
+        assert info.value.code == "DV0502" and info.value.span is not None
+    assert "axis 0 of `v` has size 3, but n + 4 is 4 or more" in str(pytest.raises(dv.SizeError, m.f, np.ones(3)).value)
+
+
 def test_transforms_of_functions_with_sizes(m: dv.Module) -> None:
     v = np.array([0.1, 0.2])
     slope = 1 - np.tanh(v) ** 2
