@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import derivant as dv
 import numpy as np
 import pytest
-
-import derivant as dv
 
 TEXT = """
 def array_and_sum(a: f64[n, n], c: bool) -> f64[n, n] =
