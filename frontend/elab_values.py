@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..compiler.build import array_type
-from ..compiler.errors import Span
+from ..compiler.errors import Span, SyntaxError
 from ..compiler.ir import (
     FLOATS,
     Atom,
@@ -150,11 +150,20 @@ class Values(Base):
 
         return self.b.builds(shape, at)
 
+    def check_width(self, n: int, kind: str) -> None:
+        """An integer literal must fit the width that it is asked for."""
+        bits = {"i32": 31, "i64": 63}[kind]
+        if not -(1 << bits) <= n < 1 << bits:
+            raise SyntaxError("DV0103", f"the integer {n} is too large for {kind}", self.b.prov.span,
+                              help="a float is written with a point or an exponent: 1e30")
+
     def retype(self, a: Atom, kind: str) -> Atom:
         """A literal's code made anew for another kind, down to its constants and integers."""
         if a.type.kind == kind:
             return a
         if isinstance(a, Const):
+            if kind == "i32":
+                self.check_width(int(a.value), kind)
             return Const(a.value, kind)
         source, b = a.type.kind, self.b
         op = a.stmt.op if a.stmt is not None else None

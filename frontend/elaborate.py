@@ -53,7 +53,12 @@ class Elaborator(Transforms):
             case sx.Name(span, name):
                 return self.lookup(name, span, env)
             case sx.Num(_, value):
-                return vs.int_lit(value) if isinstance(value, int) else vs.float_lit(value)
+                if not isinstance(value, int):
+                    return vs.float_lit(value)
+                self.check_width(value, "i64")
+                return vs.int_lit(value)
+            case sx.Unary(_, "-", sx.Num(_, 0x8000000000000000)):
+                return vs.int_lit(-0x8000000000000000)  # the one integer whose opposite is none
             case sx.Chain(span, first, rest):
                 v = self.elaborate(first, env)
                 for op, operand in rest:

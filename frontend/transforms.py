@@ -263,28 +263,30 @@ def jacobian(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value]
         values = elab.float_args(fn, values, wrt, at)
         elab.check_wrt("jacobian", fn, values, wrt, at)
         f = elab.lift_fn(fn, values, at)
-        found = [jacobian_of(elab, f, k, at) for k in wrt]
-        return found[0] if bare else TupleV(tuple(found))
+        return jacobian_of(elab, f, wrt, bare, at)
 
     return derived(elab, f"jacobian({fn.name})", fn, run, named.get("wrt"))
 
 
-def jacobian_of(elab: Elaborator, f: Lifted, k: int, span: Span) -> Value:
-    """The result's structure, each leaf with the structure and shape of the argument behind its own."""
+def jacobian_of(elab: Elaborator, f: Lifted, wrt: Sequence[int], bare: bool, span: Span) -> Value:
+    """The result's structure, each leaf with the structure and shape of the arguments behind its own
+    (`bare`: of the only one, otherwise a tuple of them)."""
     floats = [x for x in leaves(f.result) if x.kind in FLOATS]
     if not floats:
         elab.type_error("DV0401", f"jacobian: the function gives no floats but {vs.show_type(f.result)}", span)
     if f.hidden:
         elab.not_yet("the jacobian of a function whose result has a size that depends on data", span)
-    reverse = prefers_reverse(f, k)
-    blocks = reverse_blocks(elab, f, k, span) if reverse else forward_blocks(elab, f, k, span)
+    blocks = {k: (reverse_blocks if prefers_reverse(f, k) else forward_blocks)(elab, f, k, span) for k in wrt}
 
     def outer(v: Value, at: list[int]) -> Value:
         match v:
             case Leaf():
                 row = at[0]
                 at[0] += 1
-                return inner(f.args[k], blocks[row], [0]) if v.kind in FLOATS else v
+                if v.kind not in FLOATS:
+                    return v
+                parts = [inner(f.args[k], blocks[k][row], [0]) for k in wrt]
+                return parts[0] if bare else TupleV(tuple(parts))
             case TupleV(items):
                 return TupleV(tuple(outer(i, at) for i in items))
             case RecordV(_, names, items):
