@@ -22,6 +22,7 @@ from .elab_match import RecordCtor, SumCtor
 from .elab_transforms import Transforms
 from .elab_types import Signature
 from .messages_text import parse_message
+from .preview import HELP, is_hidden
 from .transforms import LATER, Transform, prime, wrt_value
 from .values import Builtin, Env, FnV, GenArg, Leaf, StrV, TupleV, Value, leaves, map_leaves
 
@@ -117,6 +118,8 @@ class Elaborator(Transforms):
     def lookup(self, name: str, span: Span, env: Env) -> Value:
         v = env.get(name)
         if v is not None:
+            if is_hidden(name, v, span):
+                self.not_yet(name, span, help=HELP)
             return v
         if name in LATER:
             self.not_yet(name, span)

@@ -58,6 +58,7 @@ def fingerprint(source: Source, folder: str | None) -> str:
                 add(found.text, os.path.dirname(found.name))
 
     add(source.text, folder)
+    digest.update(b"\0preview" if os.environ.get("DERIVANT_PREVIEW", "") not in ("", "0") else b"")
     digest.update(f"\0{source.name}".encode("utf-8", "surrogatepass"))  # spans in messages name it
     return digest.hexdigest()
 

@@ -1,0 +1,44 @@
+"""What is not released is refused by name, unless the program defines it itself."""
+
+from __future__ import annotations
+
+import derivant as dv
+from derivant.compiler.errors import Source
+from derivant.frontend.modules import load_module
+import pytest
+
+CALLS = ["det(a)", "slogdet(a)", "inv(a)", "solve(a, v)", "lstsq(a, v)", "cholesky(a)", "solve_triangular(a, v)", "lu(a)",
+         "qr(a)", "eigh(a)", "svd(a)", "expm(a)", "beta(v[0], v[1])", "bessel(1, v[0])", "zeta(v[0])",
+         "uniform(1, 3)", "normal(1, 3)", "bernoulli(1, 0.5)", "split(1, 3)", "taylor(fn x -> x, 1.0, 1.0, 3)",
+         "checkpoint(sin)(1.0)", "straight_through(floor, sin)(1.0)", "laplacian(fn x -> sum(x))(v)",
+         "divergence(fn x -> x)(v)"]
+
+
+def check(call: str) -> None:
+    load_module(Source("text", f"def f(a: f64[n, n], v: f64[n]) =\n  {call}\n")).check()
+
+
+@pytest.fixture(autouse=True)
+def released(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DERIVANT_PREVIEW")
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_not_yet(call: str) -> None:
+    with pytest.raises(dv.UnsupportedError) as e:
+        check(call)
+    name = call.split("(")[0]
+    assert e.value.code == "DV0901" and f"not yet: {name}" in e.value.message
+    assert e.value.span is not None and (e.value.span.line, e.value.span.col) == (2, 3)
+
+
+def test_own_definitions_are_not_concerned() -> None:
+    m = dv.compile("def det(a: f64[2, 2]) -> f64 = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]\n"
+                   "def f(a: f64[2, 2]) = let_(det(a))\ndef let_(normal: f64) = normal")
+    assert m.f([[1.0, 2.0], [3.0, 4.0]]) == -2.0
+
+
+@pytest.mark.parametrize("call", ["trace(a)", "norm(v)", "dot(v, v)", "a @ v", "transpose(a)", "erf(v[0])", "lgamma(v[0])",
+                                  "polygamma(1, v[0])", "digamma(v[0])", "outer(v, v)", "diag(v)", "hvp(norm)(v, v)"])
+def test_released(call: str) -> None:
+    check(call)
