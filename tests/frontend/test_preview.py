@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import derivant as dv
+import pytest
 from derivant.compiler.errors import Source
 from derivant.frontend.modules import load_module
-import pytest
 
 CALLS = ["det(a)", "slogdet(a)", "inv(a)", "solve(a, v)", "lstsq(a, v)", "cholesky(a)", "solve_triangular(a, v)", "lu(a)",
          "qr(a)", "eigh(a)", "svd(a)", "expm(a)", "beta(v[0], v[1])", "bessel(1, v[0])", "zeta(v[0])",
