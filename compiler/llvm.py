@@ -77,7 +77,7 @@ def _optimised(text: str, level: int) -> Any:
     loops = text.count(" = phi i64 [")
     options.loop_vectorization = loops <= _VECTORS
     options.slp_vectorization = options.loop_interleaving = loops <= _INTERLEAVED
-    options.loop_unrolling = False
+    options.loop_unrolling = True
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     return module
