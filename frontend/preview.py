@@ -13,8 +13,8 @@ from .values import Builtin, Value
 
 _FILES = frozenset(f"prelude/{name}.dv" for name in ("linalg", "random", "special", "transforms"))
 _BUILTINS = frozenset([
-    "beta", "uniform", "normal", "bernoulli", "split", "taylor", "det", "slogdet", "inv", "solve", "solve_triangular",
-    "lstsq", "cholesky", "lu", "qr", "eigh", "svd", "expm",
+    "beta", "lbeta", "uniform", "normal", "bernoulli", "split", "taylor", "det", "slogdet", "inv", "solve",
+    "solve_triangular", "lstsq", "cholesky", "lu", "qr", "eigh", "svd", "expm",
 ])
 HELP = "DERIVANT_PREVIEW=1 in the environment lets programs try it"
 

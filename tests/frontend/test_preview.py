@@ -9,6 +9,7 @@ from derivant.frontend.modules import load_module
 
 CALLS = ["det(a)", "slogdet(a)", "inv(a)", "solve(a, v)", "lstsq(a, v)", "cholesky(a)", "solve_triangular(a, v)", "lu(a)",
          "qr(a)", "eigh(a)", "svd(a)", "expm(a)", "beta(v[0], v[1])", "bessel(1, v[0])", "zeta(v[0])",
+         "lbeta(v[0], v[1])", "hurwitz(v[0], v[1])", "erfinv(v[0])",
          "uniform(1, 3)", "normal(1, 3)", "bernoulli(1, 0.5)", "split(1, 3)", "taylor(fn x -> x, 1.0, 1.0, 3)",
          "checkpoint(sin)(1.0)", "straight_through(floor, sin)(1.0)", "laplacian(fn x -> sum(x))(v)",
          "divergence(fn x -> x)(v)"]
