@@ -9,7 +9,6 @@ doubt they copy.  Parameters are never written.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from . import sizes
@@ -56,8 +55,10 @@ from .lower_if import lower_if
 from .lower_live import Liveness, Uses
 from .lower_loops import lower_loop
 from .lower_order import Order
+from .lower_plan import plan
 from .lower_prims import lower_prim
 from .lower_shapes import shape_program
+from .lower_split import Piece, pieces
 
 
 def lower(fn: Function) -> LoopFunction:
@@ -83,6 +84,7 @@ class Lowerer:
         self.added: set[Var] = set()  # variables that exist only inside an accumulating destination
         self.span: Span | None = None
         self.copies: list[str] = []
+        self.split: dict[Loop, tuple[Piece, ...]] = {}
 
     # ------------------------------------------------ the function
 
@@ -216,11 +218,17 @@ class Lowerer:
 
     # ------------------------------------------------ blocks
 
+    def pieces(self, op: Loop) -> tuple[Piece, ...]:
+        """See `lower_split`; made once, because facts about blocks are kept by identity."""
+        if op not in self.split:
+            self.split[op] = pieces(op)
+        return self.split[op]
+
     def block(self, b: Block, dests: Sequence[Dest | None]) -> list[Value]:
         """Lowers a block; the arrays that have a destination are there afterwards."""
         frame = self.liveness.open(b)
         stmts = self.order.stmts(b)
-        wants = self.plan(b, stmts, dests, frame.left)
+        wants = plan(self, b, stmts, dests, frame.left)
         self.results.append(storable(b, dests))
         for s in stmts:
             self.liveness.pass_by(s)
@@ -280,103 +288,6 @@ class Lowerer:
             for d in pending.pop(r):
                 self.store(self.env[r], d)
         return True
-
-    def plan(self, b: Block, stmts: Sequence[Stmt], dests: Sequence[Dest | None], uses: Counter[Var]) -> Wants:
-        """Destinations for the variables of a block, from its results backwards."""
-        wants: Wants = {}
-        here = {v: k for k, s in enumerate(stmts) for v in s.vars}
-        results = Counter(b.results)
-
-        def sole(a: Atom) -> bool:
-            """Is this array made here, and is the statement at hand its only reader?"""
-            return isinstance(a, Var) and a in here and uses[a] == 1 and a not in wants
-
-        for r, dest in zip(b.results, dests, strict=True):
-            if dest is None or not isinstance(r, Var) or r not in here or r in wants:
-                continue
-            if not dest.add or (uses[r] == 1 and results[r] == 1):
-                wants[r] = dest
-        for s in reversed(stmts):
-            if isinstance(s.op, Plus):
-                alone = [a for a in s.op.arrays if sole(a) and s.op.arrays.count(a) == 1]
-                self.plan_plus(s, s.op, wants, alone, here)
-            for k, v in enumerate(s.vars):
-                want = wants.get(v)
-                if want is None:
-                    continue
-                match s.op:
-                    case Update(a) if not want.add and sole(a):
-                        wants[a] = want  # type: ignore[index]
-                    case Plus() as op if not want.add and v in self.sums:
-                        base = self.uses.base(op)
-                        if base is not None and sole(base):
-                            wants[base] = want
-                    case Loop() as op if not want.add and k < len(op.states):
-                        a = op.inits[k]
-                        only = sole(a) and op.inits.count(a) == 1 and a not in self.uses.inside(s)
-                        if only and self.uses.root(op.body.results[k]) is op.states[k]:
-                            wants[a] = want  # type: ignore[index]
-                    case If(_, then, orelse) if not want.add:
-                        a = self.uses.root(then.results[k])
-                        if sole(a) and a is self.uses.root(orelse.results[k]):
-                            wants[a] = want  # type: ignore[index]
-        return wants
-
-    def plan_plus(self, s: Stmt, op: Plus, wants: Wants, sole: Sequence[Atom], here: dict[Var, int]) -> None:
-        """Operands that can be added go straight to the sum's destination; the earliest clears it, unless
-        a base stands there already."""
-        base = self.uses.base(op)
-        pushed = [a for a in sole if isinstance(a, Var) and self.can_add(a) and a is not base]
-        want = wants.get(s.vars[0])
-        if base is not None and (want is None or not want.add):
-            into = self.sums[s.vars[0]] = Dest(None, add=True, base=base)
-            for a in pushed:
-                if here[a] > here.get(base, -1):
-                    wants[a] = Dest(None, add=True, origin=into)
-            return
-        if not pushed:
-            return
-        if want is None:
-            want = wants[s.vars[0]] = Dest(None)
-        pushed.sort(key=here.__getitem__)
-        if not want.add:
-            pushed = self.clearing_first(pushed, here)
-        for k, a in enumerate(pushed):
-            wants[a] = Dest(want.place, add=want.add or k > 0, origin=want)
-
-    def clearing_first(self, pushed: list[Var], here: dict[Var, int]) -> list[Var]:
-        """The operand that clears the destination, then those that add to it.
-
-        Where the earliest statement makes several operands, only a sum out clears in time: it does so
-        before the loop.  A collected out or a branch writes its cells when others may have been added.
-        """
-        tied = [a for a in pushed if here[a] == here[pushed[0]]]
-        if len(tied) == 1:
-            return pushed
-        lead = next((a for a in tied if self.is_sum(a)), None)
-        if lead is None:
-            return [a for a in pushed if a is tied[0] or a not in tied]
-        return [lead, *(a for a in pushed if a is not lead)]
-
-    def is_sum(self, a: Var) -> bool:
-        s = self.uses.definition.get(a)
-        if s is None or not isinstance(s.op, Loop):
-            return False
-        k = s.vars.index(a) - len(s.op.states)
-        return 0 <= k < len(s.op.modes) and s.op.modes[k] == "sum"
-
-    def can_add(self, a: Atom) -> bool:
-        """Does the statement that makes this array know how to add it to a destination?"""
-        s = self.uses.definition.get(a) if isinstance(a, Var) else None
-        match s.op if s else None:
-            case Delta() | Fill() | Plus() | If():
-                return True
-            case Loop() as op if s:
-                k = s.vars.index(a) - len(op.states)
-                return 0 <= k < len(op.modes) and (
-                    op.modes[k] == "sum" or (op.modes[k] == "build" and op.head is None)
-                )
-        return False
 
     # ------------------------------------------------ statements
 
@@ -475,7 +386,7 @@ class Lowerer:
         self.bind(v, place)
 
     def plus(self, v: Var, op: Plus, wants: Wants) -> None:
-        """Operands that were pushed (see `plan_plus`) are in the destination already."""
+        """Operands that were pushed (see `lower_plan`) are in the destination already."""
         want = wants.get(v)
         into = self.sums.get(v)
         if into is not None:

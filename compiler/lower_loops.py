@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .ir import FALSE, FLOATS, ONE, TRUE, ZERO, Array, Atom, Const, Loop, Scalar, Stmt, Var
+from .ir import FALSE, FLOATS, ONE, TRUE, ZERO, Array, Atom, Block, Const, Loop, Scalar, Stmt, Var
 from .loops import (
     Accum,
     Alloc,
@@ -304,14 +304,14 @@ class _LoopLowering:
 
     # ------------------------------------------------ the loop itself
 
-    def body(self, i: Operand, slot: Operand, states: list[_State], outs: list[_Out]) -> None:
-        """One iteration; collected outs go to row `slot`."""
+    def body(self, block: Block, i: Operand, slot: Operand, states: list[_State], outs: list[_Out]) -> None:
+        """One iteration of this body; collected outs go to row `slot`."""
         lo, op = self.lo, self.op
         self.bind_states(states)
         dests = [Dest(Place(st.back)) if st.back is not None else None for st in states]
         dests += [self.dest(o, slot) for o in outs]
         lo.liveness.always(self.inside)
-        values = lo.block(op.body, dests)
+        values = lo.block(block, dests)
         lo.liveness.close()
         for o, x in zip(outs, values[len(states):], strict=True):
             self.collect(o, x, slot if o.mode == "build" else i, op.down)
@@ -321,11 +321,20 @@ class _LoopLowering:
         op, e = self.op, self.e
         assert op.extent is not None
         extent = self.lo.operand(op.extent)
-        with e.region() as body:
-            i = e.reg(op.index.name, "i64")
-            self.lo.bind(op.index, i)
-            self.body(i, i, states, outs)
-        e.emit(For(i, extent, e.scoped(body), op.down))
+        done: Operand = ZERO
+        for piece in self.lo.pieces(op):
+            stop = extent if piece.stop is op.extent else self.lo.operand(piece.stop)
+            if not piece.sure and piece.stop is not op.extent:
+                stop = e.op("max", "i64", done, e.op("min", "i64", stop, extent))
+            count = stop if done == ZERO else e.op("sub", "i64", stop, done)
+            with e.region() as body:
+                k = i = e.reg(op.index.name, "i64")
+                if done != ZERO:
+                    i = e.op("add", "i64", k, done, name=op.index.name)
+                self.lo.bind(op.index, i)
+                self.body(piece.block, i, i, states, outs)
+            e.emit(For(k, count, e.scoped(body), op.down))
+            done = stop
 
     def headed(self, states: list[_State], outs: list[_Out]) -> None:
         """`while`: the head is evaluated only where the index is in range."""
@@ -352,7 +361,7 @@ class _LoopLowering:
                     e.emit(Grow(o.place.buf, self.trip))
             with e.region() as inner:
                 slot = e.var("row", "i64", self.trip)
-                self.body(self.bind_index(extent), slot, states, outs)
+                self.body(op.body, self.bind_index(extent), slot, states, outs)
             steps: list[LStmt] = e.scoped(inner)
             for t in steps:
                 e.emit(t)
