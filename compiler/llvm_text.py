@@ -43,7 +43,7 @@ def mentions(body: list[LStmt]) -> Counter[Reg | Buf]:
     for s in walk(body):
         found.update(a for a in reads(s) if isinstance(a, Reg))
         found.update(writes(s))
-        found.update(p.buf for p in places(s))
+        found.update(p.buf.root for p in places(s))
     return found
 
 
@@ -174,7 +174,8 @@ class FunctionBase:
 
     def address(self, p: Place) -> str:
         """The address of a place, by Horner's rule over its whole index."""
-        base = self.pointer(p.buf)
+        view = p.buf.view
+        base = self.pointer(p.buf) if view is None else self.address(view.of.at(view.start))
         if not p.prefix:
             return base
         offset: str | None = None

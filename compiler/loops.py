@@ -3,7 +3,7 @@
     func  ::= func name(param, …) -> (result, …) { stmt* }
     param ::= reg | buf                                   inputs are never written
     reg   ::= %name.uid : kind                            a scalar; may be assigned several times
-    buf   ::= @name.uid : kind[operand, …] space          row-major; space: in out temp heap
+    buf   ::= @name.uid : kind[operand, …] space          row-major; space: in out temp heap view
     stmt  ::= reg = op(operand, …)                        a scalar primitive, or `copy`
             | reg = buf[operand, …]                       load
             | buf[operand, …] = operand                   store
@@ -25,7 +25,8 @@
 
 A buffer has a shape (operands that do not change while it is used), a space and, in `temp` and `heap`,
 storage from its `alloc` on.  `out` is memory of the caller: its `alloc` says from where on it is used.
-A growing buffer is a `temp` whose first extent is its capacity, a register that `grow` changes.  A
+A `view` is rows of a place of another buffer, from `start` on, in a shape of its own; it is never
+allocated.  A growing buffer is a `temp` whose first extent is its capacity, a register that `grow` changes.  A
 statement that fails ends the function; all storage that the function holds is released by its entry.
 """
 
@@ -38,7 +39,7 @@ from dataclasses import dataclass, field
 from .ir import Const
 from .site import Site
 
-SPACES = ("in", "out", "temp", "heap")
+SPACES = ("in", "out", "temp", "heap", "view")
 
 _uids = itertools.count(1)
 
@@ -59,12 +60,20 @@ Operand = Reg | Const
 
 
 class Buf:
-    """A buffer; identity is the object."""
+    """A buffer; identity is the object.  `view`: the place whose rows it shows."""
 
-    __slots__ = ("kind", "name", "shape", "space", "uid")
+    __slots__ = ("kind", "name", "shape", "space", "uid", "view")
 
-    def __init__(self, name: str, kind: str, shape: tuple[Operand, ...], space: str) -> None:
+    def __init__(
+        self, name: str, kind: str, shape: tuple[Operand, ...], space: str, view: View | None = None
+    ) -> None:
         self.name, self.kind, self.shape, self.space, self.uid = name, kind, shape, space, next(_uids)
+        self.view = view
+
+    @property
+    def root(self) -> Buf:
+        """The buffer that has the storage."""
+        return self if self.view is None else self.view.of.buf.root
 
     def __repr__(self) -> str:
         return f"@{self.name}.{self.uid}"
@@ -83,6 +92,14 @@ class Place:
 
     def at(self, *index: Operand) -> Place:
         return Place(self.buf, (*self.prefix, *index))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """Rows of a place from `start` on; as many cells as the shape of the view has."""
+
+    of: Place
+    start: Operand
 
 
 # ---------------------------------------------------------------- statements
@@ -270,11 +287,19 @@ def places(s: LStmt) -> tuple[Place, ...]:
     return ()
 
 
+def place_operands(p: Place) -> Iterator[Operand]:
+    """The operands of a place's indices and of its buffer's shape."""
+    yield from p.prefix
+    yield from p.buf.shape
+    if p.buf.view is not None:
+        yield p.buf.view.start
+        yield from place_operands(p.buf.view.of)
+
+
 def reads(s: LStmt) -> Iterator[Operand]:
     """The operands that a statement itself reads, those of shapes and prefixes included."""
     for p in places(s):
-        yield from p.prefix
-        yield from p.buf.shape
+        yield from place_operands(p)
     match s:
         case Assign(_, _, args):
             yield from args

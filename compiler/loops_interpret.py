@@ -5,6 +5,7 @@ Freed storage and storage that was never written is poisoned, so a read of it sh
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -36,6 +37,7 @@ from .loops import (
     Sort,
     Store,
     Swap,
+    View,
     While,
 )
 from .primitives import PRIMITIVES
@@ -93,12 +95,23 @@ class _Run:
     def storage(self, buf: Buf) -> Any:
         if buf.space == "out" and self.mem[buf] is None:
             self.mem[buf] = np.full(self.shape(buf), _POISON[buf.kind], DTYPES[buf.kind])
+        if buf.view is not None:
+            return self.rows(buf, buf.view)
         a = self.mem.get(buf)
         if a is None and not all(self.shape(buf)):
             return np.empty(self.shape(buf), DTYPES[buf.kind])  # no storage is needed
         if a is None:
             raise AssertionError(f"{buf} is used outside of its lifetime")
         return a
+
+    def rows(self, buf: Buf, view: View) -> Any:
+        """The storage of a view."""
+        shape, whole, start = self.shape(buf), self.view(view.of), int(self.get(view.start))
+        size, row = math.prod(shape), math.prod(whole.shape[1:])
+        count = size // row if row else 0
+        if start < 0 or start + count > len(whole) or count * row != size:
+            raise AssertionError(f"{buf} of shape {shape} leaves {view.of} of shape {whole.shape} at {start}")
+        return whole[start : start + count].reshape(shape)
 
     def at(self, p: Place) -> tuple[Any, tuple[int, ...]]:
         """The array and a checked index."""

@@ -61,10 +61,12 @@ class _Printer:
         return ", ".join(self.operand(x) for x in xs)
 
     def place(self, p: Place) -> str:
-        return f"{self.name(p.buf)}[{self.operands(p.prefix)}]"
+        new = p.buf.view is not None and p.buf not in self.names
+        return f"{self.name(p.buf)}{f'({self.buffer(p.buf)})' if new else ''}[{self.operands(p.prefix)}]"
 
     def buffer(self, b: Buf) -> str:
-        return f"{self.name(b)} : {b.kind}[{self.operands(b.shape)}] {b.space}"
+        text = f"{self.name(b)} : {b.kind}[{self.operands(b.shape)}] {b.space}"
+        return text if b.view is None else f"{text} of {self.place(b.view.of)} from {self.operand(b.view.start)}"
 
     def function(self, f: LoopFunction) -> str:
         params = []

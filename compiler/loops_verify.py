@@ -88,7 +88,9 @@ class _Verifier:
             raise self.wrong(s, f"{a} is read before it is defined")
 
     def place(self, p: Place, s: LStmt, rank: int | None, write: bool = False) -> None:
-        if p.buf not in self.bufs:
+        if p.buf.view is not None:
+            self.place(p.buf.view.of.at(p.buf.view.start), s, None, write)
+        elif p.buf not in self.bufs:
             raise self.wrong(s, f"{p.buf} is used before it is allocated")
         if len(p.prefix) > len(p.buf.shape) or (rank is not None and len(p.shape) != rank):
             raise self.wrong(s, f"{p} has the wrong number of indices")

@@ -59,6 +59,7 @@ from .lower_plan import plan
 from .lower_prims import lower_prim
 from .lower_shapes import shape_program
 from .lower_split import Piece, pieces
+from .lower_views import apart
 
 
 def lower(fn: Function) -> LoopFunction:
@@ -85,6 +86,7 @@ class Lowerer:
         self.span: Span | None = None
         self.copies: list[str] = []
         self.split: dict[Loop, tuple[Piece, ...]] = {}
+        self.parts: dict[tuple[Piece, int], tuple[Var, Dest]] = {}  # what is built where a loop would copy it
 
     # ------------------------------------------------ the function
 
@@ -181,14 +183,19 @@ class Lowerer:
     def bind(self, v: Var, value: Value) -> None:
         self.env[v] = value
         if isinstance(value, Place):
-            self.aliases.setdefault(value.buf, set()).add(v)
+            self.aliases.setdefault(value.buf.root, set()).add(v)
+
+    def sharing(self, place: Place) -> set[Var]:
+        """The variables in the same storage; without those in another part of it, where it is parted."""
+        found = self.aliases.get(place.buf.root, set())
+        return found if place.buf.view is None else {v for v in found if not apart(self.env[v], place)}
 
     def shape(self, t: Type) -> tuple[Operand, ...]:
         return self.operands(t.shape)
 
     def exclusive(self, place: Place) -> bool:
         """May this storage be overwritten now?  No parameter, and nothing live reads the buffer."""
-        return place.buf.space != "in" and not any(map(self.liveness.live, self.aliases.get(place.buf, ())))
+        return place.buf.root.space != "in" and not any(map(self.liveness.live, self.sharing(place)))
 
     def fresh(self, v: Var, want: Dest | None) -> Place:
         """Storage for an array that a statement makes: where it is wanted, or new.
@@ -256,10 +263,10 @@ class Lowerer:
     def store_all(self, pending: list[tuple[Place, Dest]]) -> None:
         """Stores finished values, each before its storage becomes the destination of another."""
         while pending:
-            sources = [p.buf for p, _ in pending]
+            sources = [p.buf.root for p, _ in pending]
             for k, (place, dest) in enumerate(pending):
                 assert dest.place is not None
-                if dest.place.buf not in sources[:k] + sources[k + 1:]:
+                if dest.place.buf.root not in sources[:k] + sources[k + 1:]:
                     self.store(place, dest)
                     del pending[k]
                     break
@@ -273,11 +280,11 @@ class Lowerer:
         """Is this storage free now, if results of the block that lie in it are stored at once?"""
         if self.exclusive(place):
             return True
-        if not self.results or place.buf.space == "in":
+        if not self.results or place.buf.root.space == "in":
             return False
         pending, left = self.results[-1], self.liveness.frames[-1].left
-        here = [r for r in pending if r in self.aliases[place.buf] and all(
-            p is not None and p.buf is not place.buf and self.exclusive(p) for p in (d.place for d in pending[r]))]
+        here = [r for r in pending if r in self.sharing(place) and all(
+            p is not None and p.buf.root is not place.buf.root and self.exclusive(p) for p in (d.place for d in pending[r]))]
         for r in here:
             left[r] -= 1
         if not self.exclusive(place):
@@ -418,7 +425,7 @@ class Lowerer:
         if base in self.uses.inside(self.current):
             reading |= {base}
         frame.left[base] -= not at_sum  # the sum itself still reads it
-        free = not reading & self.aliases[place.buf] and self.settle(place)
+        free = not reading & self.sharing(place) and self.settle(place)
         frame.left[base] += not at_sum
         if free:
             return place

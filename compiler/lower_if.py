@@ -19,7 +19,7 @@ def lower_if(lo: Lowerer, s: Stmt, op: If, wants: Wants) -> None:
     c = lo.operand(op.cond)
     dests: list[Dest | None] = []
     targets: list[Operand | Place] = []
-    taken = {want.at(lo, v).buf for v in s.vars if (want := wants.get(v)) is not None}
+    taken = {want.at(lo, v).buf.root for v in s.vars if (want := wants.get(v)) is not None}
     for k, v in enumerate(s.vars):
         want = wants.get(v)
         if isinstance(v.type, Scalar):
@@ -54,8 +54,8 @@ def _target(lo: Lowerer, op: If, k: int, v: Var, taken: set[Buf]) -> tuple[Place
     a = lo.uses.root(op.then.results[k])
     if isinstance(a, Var) and a is lo.uses.root(op.orelse.results[k]) and a in lo.env:
         place = lo.place(a)
-        if place.buf not in taken and lo.exclusive(place):
-            taken.add(place.buf)
+        if place.buf.root not in taken and lo.exclusive(place):
+            taken.add(place.buf.root)
             return place, True
     return Place(lo.e.alloc(v.name, v.type.kind, lo.shape(v.type))), False
 

@@ -8,6 +8,7 @@ made anew in each step.  Collected outs of a loop with a head grow in chunks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from .loops import (
 )
 from .lower_dest import Dest, Value, Wants
 from .lower_emit import branch
+from .lower_views import is_idle, is_there, only_there
 
 if TYPE_CHECKING:
     from .lower import Lowerer
@@ -112,18 +114,18 @@ class _LoopLowering:
             self.e.emit(Alloc(buf))
             self.e.copy(Place(buf), place)
             return _State(v, place=Place(buf), next=spare, sizes=sizes)
-        alone = place.buf not in self.taken and not (lo.aliases[place.buf] & self.inside) and lo.settle(place)
+        alone = place.buf.root not in self.taken and not (lo.sharing(place) & self.inside) and lo.settle(place)
         if lo.uses.root(op.body.results[k]) is v:
             want = self.wants.get(self.s.vars[k])
             if want is not None and not want.add and want.at(lo, v) != place and lo.exclusive(want.at(lo, v)):
                 return self.copied(v, place, want.at(lo, v))
             if alone:
-                self.taken.add(place.buf)
+                self.taken.add(place.buf.root)
                 return _State(v, place=place)
             return self.copied(v, place, Place(self.e.alloc(v.name, v.type.kind, place.shape)))
         back = self.e.alloc(v.name, v.type.kind, place.shape)
         if alone and not place.prefix and place.buf.space == "temp":
-            self.taken.add(place.buf)
+            self.taken.add(place.buf.root)
             return _State(v, place=place, back=back)
         st = self.copied(v, place, Place(self.e.alloc(v.name, v.type.kind, place.shape)))
         st.back = back
@@ -149,7 +151,7 @@ class _LoopLowering:
         Values that lie in the storage of some state are copied out first, then what is private is
         copied in, then buffers are exchanged and registers set.
         """
-        fronts = {st.place.buf for st in states if st.place is not None}
+        fronts = {st.place.buf.root for st in states if st.place is not None}
         late: list[tuple[Place, Place]] = []
         swaps: list[tuple[Buf, Buf]] = []
         for st, x in zip(states, values, strict=True):
@@ -167,7 +169,7 @@ class _LoopLowering:
                 if x != Place(st.back):
                     self.e.copy(Place(st.back), x)
                 swaps.append((st.place.buf, st.back))
-            elif x.buf in fronts:
+            elif x.buf.root in fronts:
                 temp = Place(self.e.alloc(st.var.name, st.var.type.kind, st.place.shape))
                 self.e.copy(temp, x)
                 late.append((st.place, temp))
@@ -304,16 +306,21 @@ class _LoopLowering:
 
     # ------------------------------------------------ the loop itself
 
-    def body(self, block: Block, i: Operand, slot: Operand, states: list[_State], outs: list[_Out]) -> None:
-        """One iteration of this body; collected outs go to row `slot`."""
+    def body(
+        self, block: Block, i: Operand, slot: Operand, states: list[_State], outs: list[_Out],
+        there: Sequence[_Out] = (),
+    ) -> None:
+        """One iteration of this body; collected outs go to row `slot`, except those that are there."""
         lo, op = self.lo, self.op
         self.bind_states(states)
         dests = [Dest(Place(st.back)) if st.back is not None else None for st in states]
-        dests += [self.dest(o, slot) for o in outs]
+        dests += [None if o in there else self.dest(o, slot) for o in outs]
         lo.liveness.always(self.inside)
         values = lo.block(block, dests)
         lo.liveness.close()
         for o, x in zip(outs, values[len(states):], strict=True):
+            if o in there:
+                continue
             self.collect(o, x, slot if o.mode == "build" else i, op.down)
         self.advance(states, values[: len(states)])
 
@@ -322,17 +329,25 @@ class _LoopLowering:
         assert op.extent is not None
         extent = self.lo.operand(op.extent)
         done: Operand = ZERO
-        for piece in self.lo.pieces(op):
+        parts = self.lo.pieces(op)
+        placed = {only_there(self.lo, op, p, k)
+                  for p in parts for k, o in enumerate(outs) if is_there(self.lo, p, k, o.place)}
+        self.inside -= placed
+        for piece in parts:
             stop = extent if piece.stop is op.extent else self.lo.operand(piece.stop)
             if not piece.sure and piece.stop is not op.extent:
                 stop = e.op("max", "i64", done, e.op("min", "i64", stop, extent))
+            there = [o for k, o in enumerate(outs) if is_there(self.lo, piece, k, o.place)]
+            if there and len(there) == len(outs) and is_idle(piece.block):
+                done = stop
+                continue
             count = stop if done == ZERO else e.op("sub", "i64", stop, done)
             with e.region() as body:
                 k = i = e.reg(op.index.name, "i64")
                 if done != ZERO:
                     i = e.op("add", "i64", k, done, name=op.index.name)
                 self.lo.bind(op.index, i)
-                self.body(piece.block, i, i, states, outs)
+                self.body(piece.block, i, i, states, outs, there)
             e.emit(For(k, count, e.scoped(body), op.down))
             done = stop
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .ir import Atom, Block, Delta, Fill, If, Loop, Plus, Stmt, Update, Var
 from .lower_dest import Dest, Wants
+from .lower_views import plan_views
 
 if TYPE_CHECKING:
     from .lower import Lowerer
@@ -32,6 +33,8 @@ def plan(lo: Lowerer, b: Block, stmts: Sequence[Stmt], dests: Sequence[Dest | No
         if isinstance(s.op, Plus):
             alone = [a for a in s.op.arrays if sole(a) and s.op.arrays.count(a) == 1]
             _plan_plus(lo, s, s.op, wants, alone, here)
+        if isinstance(s.op, Loop):
+            plan_views(lo, s, s.op, wants, sole, here)
         for k, v in enumerate(s.vars):
             want = wants.get(v)
             if want is None:

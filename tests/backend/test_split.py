@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from derivant.compiler.build import Builder
 from derivant.compiler.ir import ONE, Atom, Var, integer
-from derivant.compiler.loops import Branch, For, walk
+from derivant.compiler.loops import Alloc, Branch, CopyIn, For, walk
 from derivant.compiler.lower import lower
 
 from .agree import agree
@@ -101,3 +101,138 @@ def test_a_result_that_the_body_reads_stays_a_branch() -> None:
     fn = function([x, k], body)
     agree(fn, [xs, 2])
     assert count(fn, Branch) == 1
+
+
+# ---------------------------------------------------------------- arrays that are built in their copy
+
+
+def doubled(b: Builder, v: Var, extent: Atom) -> Atom:
+    return b.build(extent, lambda i: b.prim("mul", b.index(v, i, safe=True), c(2.0)))
+
+
+def joined(b: Builder, p: Atom, q: Atom, r: Atom, s: Atom) -> Atom:
+    """Two vectors of these sizes, one after the other."""
+    return b.build(b.prim("add", r, s), lambda i: choose(
+        b, i, r, lambda: b.index(p, i, safe=True), lambda: b.index(q, b.prim("sub", i, r), safe=True)))
+
+
+def test_parts_are_built_in_the_whole() -> None:
+    fn = function([x, y], lambda b: [joined(b, doubled(b, x, n), doubled(b, y, m), n, m)])
+    agree(fn, [xs, ys], [xs[:0], ys], [xs, ys[:0]], [xs[:0], ys[:0]])
+    assert count(fn, For) == 2 and count(fn, Alloc) == 0
+
+
+def test_parts_of_a_temporary() -> None:
+    def body(b: Builder) -> list[Atom]:
+        v = joined(b, doubled(b, x, n), doubled(b, y, m), n, m)
+        return [b.reduce("sum", b.prim("add", n, m), lambda i: b.prim("sin", b.index(v, i, safe=True))),
+                b.index(v, integer(1))]
+
+    fn = function([x, y], body)
+    agree(fn, [xs, ys], [xs[:1], ys], [xs, ys[:0]], [xs[:0], ys[:0]])
+    assert count(fn, Alloc) == 1
+
+
+def test_a_part_that_is_read_again_is_copied() -> None:
+    def body(b: Builder) -> list[Atom]:
+        p, q = doubled(b, x, n), doubled(b, y, m)
+        return [joined(b, p, q, n, m), b.reduce("sum", n, lambda i: b.index(p, i, safe=True))]
+
+    fn = function([x, y], body)
+    agree(fn, [xs, ys], [xs[:0], ys])
+    assert count(fn, Alloc) == 1
+
+
+def test_a_part_twice() -> None:
+    def body(b: Builder) -> list[Atom]:
+        p = doubled(b, x, n)
+        return [joined(b, p, p, n, n)]
+
+    agree(function([x], body), [xs], [xs[:0]])
+
+
+def test_flattened() -> None:
+    def body(b: Builder) -> list[Atom]:
+        v = b.builds([n, integer(2), m], lambda i: b.prim(
+            "add", b.prim("mul", b.index(x, i[0], safe=True), b.index(y, i[2], safe=True)), b.prim("f64", i[1])))
+        total = b.prim("mul", b.prim("mul", n, integer(2)), m)
+
+        def cell(i: Var) -> Atom:
+            row = b.prim("floordiv", i, m)
+            at = [b.prim("floordiv", row, integer(2)), b.prim("mod", row, integer(2)), b.prim("mod", i, m)]
+            return b.index(v, *at, safe=True)
+
+        return [b.build(total, cell)]
+
+    fn = function([x, y], body)
+    agree(fn, [xs, ys], [xs[:0], ys], [xs, ys[:1]])
+
+
+@pytest.mark.parametrize("columns", [5, 3])
+def test_flattened_by_a_number(columns: int) -> None:
+    """Only by the width of the rows a copy is one of cells in order."""
+    width = integer(columns)
+
+    def body(b: Builder) -> list[Atom]:
+        v = b.builds([n, integer(5)], lambda i: b.prim("mul", b.index(x, i[0], safe=True), b.prim("f64", i[1])))
+        return [b.build(b.prim("mul", n, width), lambda i: b.index(
+            v, b.prim("floordiv", i, width), b.prim("mod", i, width), safe=True))]
+
+    fn = function([x], body)
+    agree(fn, [xs], [xs[:0]], [xs[:1]])
+    assert count(fn, Alloc) == (columns != 5)
+
+
+def test_rows_one_after_the_other() -> None:
+    def body(b: Builder) -> list[Atom]:
+        p = b.builds([n, integer(3)], lambda i: b.prim("mul", b.index(x, i[0], safe=True), b.prim("f64", i[1])))
+        return [b.build(b.prim("add", n, m), lambda i: choose(
+            b, i, n, lambda: b.index(p, i, safe=True), lambda: b.fill([integer(3)], c(7.0))))]
+
+    fn = function([x, y], body)
+    agree(fn, [xs, ys], [xs[:0], ys], [xs, ys[:0]])
+    assert count(fn, Alloc) == 0 and count(fn, CopyIn) == 0
+
+
+def test_inside_loops_with_states() -> None:
+    """The whole is the next state: it must not be written while the state is read."""
+    whole = integer(4)
+
+    def body(b: Builder) -> list[Atom]:
+        def step(_: Var, states: tuple[Var, ...]) -> Any:
+            (s,) = states
+            p = b.build(integer(2), lambda i: b.prim("add", b.index(s, b.prim("sub", integer(3), i)), c(1.0)))
+            q = b.build(integer(2), lambda i: b.prim("mul", b.index(s, i), c(3.0)))
+            v = b.build(whole, lambda i: choose(
+                b, i, integer(2), lambda: b.index(p, i, safe=True),
+                lambda: b.index(q, b.prim("sub", i, integer(2)), safe=True)))
+            return [v], [("build", b.index(v, ONE)), ("sum", v)]
+
+        return list(b.loop(n, step, inits=[b.fill([whole], c(1.5))]))
+
+    agree(function([x], body), [xs], [xs[:1]], [xs[:0]])
+
+
+def test_an_update_of_the_whole() -> None:
+    def body(b: Builder) -> list[Atom]:
+        v = joined(b, doubled(b, x, n), doubled(b, y, m), n, m)
+        return [b.update(v, [ONE], c(9.0)), b.index(v, ONE)]
+
+    agree(function([x, y], body), [xs, ys], [xs[:1], ys])
+
+
+def test_a_branch_that_continues_its_array() -> None:
+    """Where one side goes on with the array, the other must not build parts over it too early."""
+    def body(b: Builder) -> list[Atom]:
+        v = b.build(integer(4), lambda i: b.prim("f64", i))
+
+        def other() -> list[Atom]:
+            p = b.build(integer(2), lambda i: b.prim("neg", b.index(v, b.prim("add", i, ONE))))
+            q = b.build(integer(2), lambda i: b.index(v, i))
+            return [b.build(integer(4), lambda i: choose(
+                b, i, integer(2), lambda: b.index(p, i, safe=True),
+                lambda: b.index(q, b.prim("sub", i, integer(2)), safe=True)))]
+
+        return list(b.cond(b.prim("lt", k, integer(1)), lambda: [b.update(v, [ONE], c(5.0))], other))
+
+    agree(function([k], body), [0], [1])
