@@ -88,6 +88,8 @@ class Ops:
             return self.line(f"select i1 {args[0]}, {t} {args[1]}, {t} {args[2]}")
         if op in ("f64", "f32", "i64", "i32"):
             return self.cast(op, kinds[0], args[0])
+        if op in ("maximum", "minimum"):
+            return self.line(f"call {t} @llvm.{op}.{kind}({t} {args[0]}, {t} {args[1]})")
         if op in ("max", "min"):
             return self.extreme(op, kinds[0], args)
         if op in ("isnan", "isinf", "isfinite"):

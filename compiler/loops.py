@@ -4,7 +4,7 @@
     param ::= reg | buf                                   inputs are never written
     reg   ::= %name.uid : kind                            a scalar; may be assigned several times
     buf   ::= @name.uid : kind[operand, …] space          row-major; space: in out temp heap view
-    stmt  ::= reg = op(operand, …)                        a scalar primitive, or `copy`
+    stmt  ::= reg = op(operand, …)                        a scalar primitive, or see below
             | reg = buf[operand, …]                       load
             | buf[operand, …] = operand                   store
             | buf[operand, …] += operand                  accumulate
@@ -22,6 +22,9 @@
             | check operand, site(operand, …)             raises the error of the site unless the operand holds
             | show site(operand or buf[operand, …], …)
     operand ::= reg | constant
+
+Beside the primitives: `copy`; `sum` and `prod`, which may be regrouped; `maximum` and `minimum` of floats,
+where NaN wins and +0 is more than -0, so they may be too.
 
 A buffer has a shape (operands that do not change while it is used), a space and, in `temp` and `heap`,
 storage from its `alloc` on.  `out` is memory of the caller: its `alloc` says from where on it is used.

@@ -44,7 +44,8 @@ from .primitives import PRIMITIVES
 from .primitives_eval import DTYPES
 
 # Operations of the loop IR that are not primitives of the core.
-_MORE: dict[str, Any] = {"copy": lambda x: x, "sum": lambda x, y: x + y, "prod": lambda x, y: x * y}
+_MORE: dict[str, Any] = {"copy": lambda x: x, "sum": lambda x, y: x + y, "prod": lambda x, y: x * y,
+                         "maximum": np.maximum, "minimum": np.minimum}
 
 _POISON = {"f64": -7.77e77, "f32": -7.77e37, "i64": -7777777777777777777, "i32": -777777777, "bool": True}
 

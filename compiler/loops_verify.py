@@ -110,7 +110,7 @@ class _Verifier:
         match s:
             case Assign(r, op, args):
                 kinds = [a.kind for a in args]
-                op = {"sum": "add", "prod": "mul"}.get(op, op)
+                op = {"sum": "add", "prod": "mul", "maximum": "max", "minimum": "min"}.get(op, op)
                 self.kind(s, kinds[0] if op == "copy" else result_kind(op, kinds), r.kind)
                 self.regs.add(r)
             case Load(r, p):

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from .lower import Lowerer
 
 _STEP = {"sum": "sum", "prod": "prod", "max": "max", "min": "min", "any": "or", "all": "and"}
+# Extremes become vector code in loops longer than this, with at most this many statements.
+_SHORT, _LIGHT = 16, 8
 
 
 @dataclass
@@ -66,6 +68,7 @@ class _Out:
     add: bool = False
     grown: bool = False
     kind: str = field(default="")
+    step: str = ""  # another operation than the mode's own
 
 
 def lower_loop(lo: Lowerer, s: Stmt, op: Loop, wants: Wants) -> None:
@@ -266,7 +269,7 @@ class _LoopLowering:
             e.set(o.arg, e.op("select", "i64", better, i, o.arg))
         else:
             assert o.reg is not None
-            e.set(o.reg, e.op(_STEP[o.mode], o.kind, o.reg, value))
+            e.set(o.reg, e.op(o.step or _STEP[o.mode], o.kind, o.reg, value))
 
     def combine(self, acc: Place, value: Place, step: str) -> None:
         """acc = step(acc, value), elementwise."""
@@ -325,15 +328,39 @@ class _LoopLowering:
         self.advance(states, values[: len(states)])
 
     def counted(self, states: list[_State], outs: list[_Out]) -> None:
+        """The loop; extremes of floats alone by operations that can be vector code first.
+
+        Those differ from ours where the extreme is zero: they order the zeros, ours takes the first.
+        """
+        e = self.e
+        regs = [o.reg for o in outs if o.mode in ("max", "min") and o.kind in FLOATS and o.reg is not None]
+        if not regs or len(regs) < len(outs) or states or not is_light(self.op):
+            self.parts(states, outs)
+            return
+        for o in outs:
+            o.step = {"max": "maximum", "min": "minimum"}[o.mode]
+        self.parts(states, outs)
+        tests = [e.op("eq", "bool", r, Const(0.0, r.kind)) for r in regs]
+        doubt = tests[0]
+        for t in tests[1:]:
+            doubt = e.op("or", "bool", doubt, t)
+        with e.region(guard=True) as again:
+            for o, r in zip(outs, regs, strict=True):
+                o.step = ""
+                e.set(r, unit(o.mode, o.kind))
+            self.parts(states, outs)
+        branch(e, doubt, again, [])
+
+    def parts(self, states: list[_State], outs: list[_Out]) -> None:
         op, e = self.op, self.e
         assert op.extent is not None
         extent = self.lo.operand(op.extent)
         done: Operand = ZERO
-        parts = self.lo.pieces(op)
+        pieces = self.lo.pieces(op)
         placed = {only_there(self.lo, op, p, k)
-                  for p in parts for k, o in enumerate(outs) if is_there(self.lo, p, k, o.place)}
+                  for p in pieces for k, o in enumerate(outs) if is_there(self.lo, p, k, o.place)}
         self.inside -= placed
-        for piece in parts:
+        for piece in pieces:
             stop = extent if piece.stop is op.extent else self.lo.operand(piece.stop)
             if not piece.sure and piece.stop is not op.extent:
                 stop = e.op("max", "i64", done, e.op("min", "i64", stop, extent))
@@ -391,6 +418,12 @@ class _LoopLowering:
             i = self.e.op("sub", "i64", self.e.op("sub", "i64", extent, ONE), self.trip)
         self.lo.bind(self.op.index, i)
         return i
+
+
+def is_light(op: Loop) -> bool:
+    """A body small enough to stand twice, that does nothing but compute, of a loop that may be long."""
+    short = isinstance(op.extent, Const) and op.extent.value <= _SHORT
+    return not short and len(op.body.stmts) <= _LIGHT and is_idle(op.body)
 
 
 def unit(mode: str, kind: str) -> Const:

@@ -236,3 +236,30 @@ def test_a_branch_that_continues_its_array() -> None:
         return list(b.cond(b.prim("lt", k, integer(1)), lambda: [b.update(v, [ONE], c(5.0))], other))
 
     agree(function([k], body), [0], [1])
+
+
+# ---------------------------------------------------------------- extremes
+
+
+ZEROS = [[0.0, -0.0], [-0.0, 0.0], [-1.0, -0.0, 0.0], [1.0, 0.0, -0.0], [0.0, -0.0, 3.0], [-0.0], []]
+
+
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_extremes_take_the_first_zero_and_nan(mode: str) -> None:
+    fn = function([x], lambda b: [b.reduce(mode, n, lambda i: b.index(x, i, safe=True))])
+    rng = np.random.default_rng(3)
+    calls = [[np.array(v)] for v in ZEROS] + [[rng.normal(size=k)] for k in (1, 7, 8, 9, 33, 100)]
+    for k in (0, 1, 40, 99):
+        v = rng.normal(size=100)
+        v[k] = np.nan
+        calls.append([v])
+        calls.append([np.where(np.arange(100) == k, -0.0, 0.0)])
+        calls.append([np.where(np.arange(100) < k, -0.0, 0.0) - (np.arange(100) % 3 == 1)])
+    f = agree(fn, *calls)
+    for (v,) in calls:
+        want = None
+        for e in v:
+            better = want is None or (e > want if mode == "max" else e < want) or (np.isnan(e) and not np.isnan(want))
+            want = e if better else want
+        if want is not None:
+            assert np.signbit(f([v])[0]) == np.signbit(want) or np.isnan(want)
