@@ -85,6 +85,10 @@ def finish(
         if hot is not None:
             new_left[k], new_right[k], rebuilt[k] = hot
             nz.fire("if_delta")
+    twins = _twins(stay, new_left, new_right, like)
+    if twins:
+        nz.fire("same_result")
+        stay = [k for k in stay if k not in twins]
     effects = then.effects or orelse.effects
     if not stay and not effects:
         return [a for a in outs if a is not None]
@@ -107,6 +111,8 @@ def finish(
                 w = Var(old.name, t, nonneg=old.nonneg)
                 local[old] = w
                 vars.append(w)
+            elif k in twins:
+                local[old] = local[like[twins[k]]]
             else:
                 out = outs[k]
                 assert out is not None
@@ -119,9 +125,19 @@ def finish(
         hit = tuple(vars)
         if key is not None:
             nz.table[key] = hit
-    for k, v in zip(stay, hit, strict=True):
-        outs[k] = rebuilt[k](v) if k in rebuilt else v
+    made = dict(zip(stay, hit, strict=True))
+    for k, out in enumerate(outs):
+        if out is None:
+            v = made[twins.get(k, k)]
+            outs[k] = rebuilt[k](v) if k in rebuilt else v
     return [a for a in outs if a is not None]
+
+
+def _twins(stay: list[int], left: list[Atom], right: list[Atom], like: tuple[Var, ...]) -> dict[int, int]:
+    """Results that are the same on both sides as an earlier one, and that one."""
+    first: dict[tuple[Atom, Atom, Type], int] = {}
+    found = {k: first.setdefault((left[k], right[k], like[k].type), k) for k in stay}
+    return {k: j for k, j in found.items() if j != k}
 
 
 def _may_run(nz: Normaliser, side: Scope) -> bool:

@@ -49,7 +49,7 @@ def loop(nz: Normaliser, s: Stmt, op: Loop, env: Env) -> None:
             live.append(k)
     if isinstance(extent, Const) and int(extent.value) <= 0 and op.head is None and _never(nz, s, op, inits, env):
         return
-    same = congruent_states(op, inits) if len(live) > 1 else list(range(n))
+    same = congruent_states(op, inits, env) if len(live) > 1 else list(range(n))
     live = [k for k in live if same[k] == k]
     index = Var(op.index.name, _I64, extent=extent, nonneg=True)
     env[op.index] = index

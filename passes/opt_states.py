@@ -8,7 +8,7 @@ of Variables in Programs, POPL 1988.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..compiler.ir import (
@@ -28,11 +28,13 @@ from ..compiler.ir import (
 from .opt_facts import op_key
 
 
-def congruent_states(op: Loop, inits: Sequence[Atom]) -> list[int]:
-    """For each state the first one that always equals it (itself if there is none)."""
+def congruent_states(op: Loop, inits: Sequence[Atom], env: Mapping[Var, Atom]) -> list[int]:
+    """For each state the first one that always equals it (itself if there is none); `env` are new values of
+    what the loop reads."""
     if len(set(inits)) == len(inits):
         return list(range(len(inits)))
-    return _refine(op, list(inits), {}, {})
+    outer: dict[Var, object] = {v: env[v] for b in regions(op) for v in free_vars(b) if v in env}
+    return _refine(op, list(inits), outer, {})
 
 
 def _refine(op: Loop, inits: Sequence[object], outer: dict[Var, object], ids: dict[object, int]) -> list[int]:

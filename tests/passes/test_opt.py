@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from derivant.compiler.build import Builder, make_function
 from derivant.compiler.interpret import cost, run
-from derivant.compiler.ir import Function, Program, Scalar, Var, all_stmts, count_stmts
+from derivant.compiler.ir import Atom, Const, Function, If, Loop, Program, Scalar, Var, all_stmts, count_stmts
 from derivant.compiler.verify import verify
 from derivant.passes import pipelines
 from derivant.passes.differentiate import resolve
@@ -88,3 +88,30 @@ def _timed(f: Function) -> float:
     g = normalise(f)
     assert sum(1 for _ in all_stmts(g.body)) > 1000
     return time.perf_counter() - start
+
+
+def test_results_that_are_the_same_everywhere_are_one() -> None:
+    """Two results of an if, and the states of a loop that start as them."""
+    x, k = Var("x", Scalar("f64")), Var("k", Scalar("i64"))
+
+    def body(b: Builder) -> list[Atom]:
+        def side(name: str) -> list[Atom]:
+            v = b.prim(name, b.prim("exp", x))
+            return [v, v]
+
+        p, q = b.cond(b.prim("lt", x, Const(0.0, "f64")), lambda: side("sin"), lambda: side("cos"))
+
+        def step(_: Var, s: tuple[Var, ...]) -> tuple[list[Atom], list[tuple[str, Atom]]]:
+            v, w = b.prim("sin", b.prim("add", s[0], p)), b.prim("sin", b.prim("add", s[1], q))
+            return [v, w], [("sum", v), ("max", w)]
+
+        return list(b.loop(k, step, inits=[p, q]))
+
+    f = make_function("f", [x, k], body)
+    g = normalise(f)
+    verify(program(g))
+    assert [len(s.vars) for s in g.body.stmts if isinstance(s.op, If)] == [1]
+    assert [len(s.op.states) for s in g.body.stmts if isinstance(s.op, Loop)] == [1]
+    for args in ([-0.5, 3], [0.5, 4], [0.5, 0]):
+        for a, e in zip(run(program(g), "f", list(args)), run(program(f), "f", list(args)), strict=True):
+            np.testing.assert_allclose(a, e, rtol=1e-14)
