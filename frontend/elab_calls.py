@@ -7,7 +7,7 @@ open is elaborated in place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -100,38 +100,44 @@ class Calls(Patterns):
 
         return self.build(first.shape, cell)
 
-    def bind_args(self, c: Closure, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> list[Value]:
-        """One value for each parameter: by position, by name, by default."""
-        params = c.code.params
+    def bind_args(self, c: Closure, args: Sequence[Value], named: Mapping[str, Value], span: Span,
+                  called: str | None = None) -> tuple[list[Value], set[int]]:
+        """One value for each parameter, and the positions of those that are defaults.
+
+        `called` is what messages call the function.
+        """
+        params, who = c.code.params, called or c.name
         names = c.params()
         if len(args) > len(params):
-            self.type_error("DV0303", f"{c.name} takes {count(len(params), 'argument')}, these are {len(args)}", span,
+            self.type_error("DV0303", f"{who} takes {count(len(params), 'argument')}, these are {len(args)}", span,
                             labels=[Label(c.code.span, f"{c.name} is defined here")])
         bound: list[Value | None] = [*args, *([None] * (len(params) - len(args)))]
         for name, value in named.items():
             if name not in names:
-                self.unknown_name(name, span, names, f"{c.name} has no parameter")
+                self.unknown_name(name, span, names, f"{who} has no parameter")
             k = names.index(name)
             if bound[k] is not None:
                 self.type_error("DV0303", f"{name} is given twice", span)
             bound[k] = value
         done: list[Value] = []
+        defaults: set[int] = set()
         for p, given in zip(params, bound, strict=True):
             v: Value | None = given
             if v is None and isinstance(p, sx.Param) and p.default is not None:
+                defaults.add(len(done))
                 v = self.elaborate(p.default, c.env)
             if v is None:
                 missing = [n for n, b, q in zip(names, bound, params, strict=True)
                            if b is None and not (isinstance(q, sx.Param) and q.default is not None)]
-                self.type_error("DV0303", f"{c.name} also needs {', '.join(missing)}", span,
+                self.type_error("DV0303", f"{who} also needs {', '.join(missing)}", span,
                                 labels=[Label(c.code.span, f"{c.name} is defined here")])
             done.append(v)
-        return done
+        return done, defaults
 
     def apply_closure(self, c: Closure, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
         where, self.arg_spans = self.arg_spans, {}
-        values = self.bind_args(c, args, named, span)
-        m, values = self.match_args(c, values, span, where)
+        values, defaults = self.bind_args(c, args, named, span)
+        m, values = self.match_args(c, values, span, where, defaults)
         if c.code.top and id(c.code) not in self.templates and not any(
                 vs.has_function(v) or isinstance(v, vs.StrV) for v in values):
             if is_mono(c):
@@ -150,8 +156,9 @@ class Calls(Patterns):
         return self.inline(c, values, m, span)
 
     def match_args(self, c: Closure, values: Sequence[Value], span: Span,
-                   where: Mapping[int | str, Span] | None = None) -> tuple[Match, list[Value]]:
-        """Matches the declared types; gives the values at their kinds."""
+                   where: Mapping[int | str, Span] | None = None,
+                   defaults: Collection[int] = ()) -> tuple[Match, list[Value]]:
+        """Matches the declared types; gives the values at their kinds.  A default's sizes may be checked at run time."""
         typed, m = c.typed, Match()
         names = c.params()
         for t, v, name in zip(typed.types, values, names, strict=True):
@@ -161,7 +168,11 @@ class Calls(Patterns):
         for k, (t, v) in enumerate(zip(typed.types, values, strict=True)):
             if t is not None:
                 at = (where or {}).get(k, (where or {}).get(names[k], span))
+                before = len(m.equations)
                 self.match_type(t, vs.type_of(v), m, f"argument {k + 1} ({names[k]}) of {c.name}", at)
+                if k in defaults:
+                    m.equations[before:] = [replace(e, checked=True) for e in m.equations[before:]]
+        m.equations.sort(key=lambda e: e.checked)  # what is given fixes the sizes
         self.solve(m, typed.bound)
         for t, v in zip(typed.types, values, strict=True):
             if isinstance(t, FnT) and isinstance(v, FnV):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..compiler.build import array_type
 from ..compiler.errors import BoundsError, Label, SizeError, Span
 from ..compiler.ir import Atom, Block, Const, Loop, Scalar, Update, Var, integer
-from ..compiler.sizes import Poly, number, of_factor, poly_of
+from ..compiler.sizes import Poly, nonneg, number, of_factor, poly_of
 from . import syntax as sx
 from . import values as vs
 from .elab_calls import Calls
@@ -151,6 +151,7 @@ class Generators(Calls):
 
     def emit_pairs(self, head: Head, extent: Atom, block: Block, pairs: Pairs, span: Span, array: bool) -> list[Value]:
         self.check_cells(pairs, block, [head.index], span)
+        self.nonneg_cells(pairs)
         if array or any(m == "build" for m, _ in pairs):
             self.nonneg_extent(extent)
         for m, _ in pairs:
@@ -188,6 +189,12 @@ class Generators(Calls):
                     if self.escapes(s, inner):
                         raise SizeError("DV0313", "an array cannot be ragged: its elements have size "
                                         f"{poly_of(s)!r}, which differs from element to element", span)
+
+    def nonneg_cells(self, pairs: Pairs) -> None:
+        """The sizes of what a loop collects are checked before it: it may not run, and its result has them."""
+        for p in dict.fromkeys(poly_of(s) for _, v in pairs for x in leaves(v) for s in x.shape):
+            if not nonneg(self.norm(p)):
+                self.nonneg_extent(self.atom(p))
 
     # ------------------------------------------------ whole generators
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..compiler.build import array_type
 from ..compiler.errors import Error, SizeError, Span
@@ -20,6 +20,8 @@ from .values import Env, Leaf, TupleV, Value, leaves, map_leaves, rebuild
 
 PLAIN = {"array": "build", "sum": "sum", "prod": "prod", "max": "max", "min": "min", "any": "any", "all": "all",
          "argmax": "argmax", "argmin": "argmin", "count": "count", "steps": "steps", "build": "build"}
+NO_UNIT = frozenset(["array", "build", "max", "min", "argmax", "argmin"])
+KEPT, ONE_KEPT = "the values that a filter keeps", "one of them"  # names that no program can write
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +102,12 @@ class Loops(Generators):
     def for_into(self, e: sx.For, env: Env) -> Value:
         if e.into is None:
             return self.comprehension(lambda s: self.elaborate(e.body, s), e.gens, env, e.span)
+        if e.gens.cond is not None and any(isinstance(m, sx.Name) and m.id in NO_UNIT for m in e.into):
+            return self.for_kept(e, env)
         modes = [self.mode(m, env) for m in e.into]
         monoids = [m for m in modes if m.word == "reduce"]
         if monoids:
             return self.for_monoids(e, env, modes)
-        if any(m.word == "array" for m in modes) and e.gens.cond is not None:
-            self.not_yet("a filter with the mode array", e.gens.cond.span, "use a comprehension with if")
 
         def inner(scope: Env) -> Pairs:
             return self.step_pairs(modes, self.elaborate(e.body, scope), e.body.span)
@@ -113,6 +115,13 @@ class Loops(Generators):
         found = self.nest(e.gens, env, inner, e.span)
         results = [self.with_base(m, v, e.span) for m, v in zip(modes, found, strict=True)]
         return results[0] if len(results) == 1 else TupleV(tuple(results))
+
+    def for_kept(self, e: sx.For, env: Env) -> Value:
+        """A filter with a mode that has no unit: first the values of the steps that it keeps, then a loop over these."""
+        kept = self.filtered(lambda s: self.elaborate(e.body, s), e.gens, env, e.span)
+        scope = Env(env, {KEPT: kept})
+        every = sx.Gens(e.span, (sx.GenIn(e.span, sx.PName(e.span, ONE_KEPT), sx.Name(e.span, KEPT)),), None)
+        return self.for_into(replace(e, gens=every, body=sx.Name(e.body.span, ONE_KEPT)), scope)
 
     def step_pairs(self, modes: Sequence[Mode], v: Value, span: Span) -> Pairs:
         items: Sequence[Value] = (v,)
@@ -319,6 +328,7 @@ class Loops(Generators):
         extent = None if gen is None else self.close(head, block, span)
         self.check_state(state, block, plan, head, [*hidden, *vars], span)
         self.check_cells(pairs, block, [head.index, *hidden, *vars], span)
+        self.nonneg_cells(pairs)
         if extent is not None and any(m == "build" for m, _ in pairs):
             self.nonneg_extent(extent)
         if extent is not None and cond is None:

@@ -51,10 +51,12 @@ class Transforms(Indexing):
     def prepare(self, fn: FnV, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> list[Value]:
         """All arguments of a function, at the kinds of its parameters; literals get a width."""
         values = list(args)
-        if isinstance(fn, Closure):
-            bound = self.bind_args(fn, args, named, span)
-            scalars = all(isinstance(t, ScalarT) for t in fn.typed.types)
-            values = bound if scalars and any(map(vs.axes_of, bound)) else self.match_args(fn, bound, span)[1]
+        base = of_same_parameters(fn)
+        if base is not None:
+            bound, defaults = self.bind_args(base, args, named, span, fn.name)
+            scalars = all(isinstance(t, ScalarT) for t in base.typed.types)
+            lifts = scalars and any(map(vs.axes_of, bound))
+            values = bound if lifts else self.match_args(base, bound, span, None, defaults)[1]
         elif named:
             names = fn.params() or ()
             for name in names[len(values):]:
@@ -355,6 +357,14 @@ class Transforms(Indexing):
         if atom.type == Scalar("i64"):
             sizes[atom] = new
         return new
+
+
+def of_same_parameters(fn: FnV) -> Closure | None:
+    """The function itself, or the one that a transform of it (`grad(f)`) has its parameters from."""
+    base = fn
+    while isinstance(base, vs.Native) and isinstance(base.origin, FnV):
+        base = base.origin
+    return base if isinstance(base, Closure) and base.params() == fn.params() else None
 
 
 def tags(v: Value) -> Iterator[Leaf]:

@@ -20,6 +20,7 @@ from .values import ArrayV, Env, Leaf, RecordV, SumV, TupleV, Value, array_of
 
 FOREIGN = {"int": "i64", "float": "f64", "double": "f64", "real": "f64", "float64": "f64", "float32": "f32",
            "int64": "i64", "int32": "i32", "boolean": "bool"}
+STRINGS = ("string", "str")
 
 
 class TypeEnv(Env):
@@ -45,10 +46,13 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Equation:
+    """A declared size and the actual one.  `checked`: at run time if need be, even where names differ."""
+
     left: Poly
     right: Poly
     text: str
     span: Span
+    checked: bool = False
 
 
 @dataclass(eq=False)
@@ -107,6 +111,9 @@ class Types(Ops):
             self.unknown_name(name, span, known, "there is no type")
         if name in FOREIGN:
             raise NameError("DV0201", f"there is no type {name}", span, help=f"say {FOREIGN[name]}")
+        if name in STRINGS:
+            raise NameError("DV0201", f"there is no type {name}", span,
+                            help="strings stand in messages and labels only; the text of a file enters as its bytes, i64[n]")
         sig.vars.add(name)
         return VarT(name)
 
@@ -361,7 +368,8 @@ class Types(Ops):
             return
         declared = repr(e.left)
         needed = declared if declared == repr(p) or "//" in repr(p) else f"{declared} = {p!r}"
-        self.equate(p, e.right, e.span, f"{e.text} has size {e.right!r} where {needed} is needed", checked=checked,
+        self.equate(p, e.right, e.span, f"{e.text} has size {e.right!r} where {needed} is needed",
+                    checked=checked or e.checked,
                     note=f"{e.right!r} and {p!r} are different sizes",
                     at_run_time=f"{e.text} has size {{1}} where {declared} = {{0}} is needed"
                     if e.left.constant is None else f"{e.text} has size {{1}} where {{0}} is needed")

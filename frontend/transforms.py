@@ -402,13 +402,15 @@ def hvp(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], spa
     assert isinstance(slope, FnV)
 
     def run(elab: Elaborator, args: Sequence[Value], named_: Mapping[str, Value], at: Span) -> Value:
-        if len(args) < 2:
+        direction = named_.get("direction")
+        if direction is None and (len(args) < 2 or named_):
             elab.type_error("DV0303", "hvp(f) takes the arguments of f, then the direction", at)
-        values = elab.prepare(slope, args[:-1], named_, at)
+        point = args if direction is not None else args[:-1]
+        values = elab.prepare(slope, point, {n: v for n, v in named_.items() if n != "direction"}, at)
         wrt, _ = elab.wrt_positions(fn, named.get("wrt"), len(values), span)
         values = elab.float_args(fn, values, wrt, at)
         elab.check_wrt("hvp", fn, values, wrt, at)
-        given = elab.spread("hvp", [args[-1]], len(wrt), at)
+        given = elab.spread("hvp", [direction if direction is not None else args[-1]], len(wrt), at)
         tangents: list[Value | None] = [None] * len(values)
         for k, d in zip(wrt, given, strict=True):
             tangents[k] = elab.direction(values[k], d, "the direction", at)

@@ -32,7 +32,7 @@ from ..compiler.ir import (
     subst,
 )
 from .jvp import jvp, splice_call
-from .linearity import mark_linear
+from .linearity import check_linear
 from .transpose import transpose
 
 Simplify = Callable[[Function, dict[str, Function]], Function]
@@ -77,7 +77,7 @@ class _Resolver:
         assert f.derivative is not None
         rule = self.resolved(f.derivative)
         directions = len(rule.params) - len(f.params)
-        mark_linear(rule.body, set(rule.params[len(rule.params) - directions:]))
+        check_linear(rule, set(rule.params[len(rule.params) - directions:]))
 
     def jvp_of(self, name: str, active: tuple[bool, ...]) -> Function:
         f = self.resolved(name)

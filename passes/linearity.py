@@ -6,19 +6,23 @@ from collections.abc import Container, Iterable
 
 from ..compiler.errors import TypeError
 from ..compiler.ir import (
+    ZERO,
     ArgSort,
     Assert,
     Atom,
     Block,
     Call,
+    Const,
     Delta,
     Fill,
+    Function,
     If,
     Index,
     Jvp,
     Loop,
     Plus,
     Prim,
+    Prov,
     Show,
     Stmt,
     Update,
@@ -105,6 +109,70 @@ def _mark_loop(s: Stmt, op: Loop, linear: set[Var]) -> None:
             if mode not in ("build", "sum"):
                 raise _not_linear(s, f"a reduction by {mode} is not linear")
             linear.add(v)
+
+
+# ---------------------------------------------------------------- linear, and nothing beside it
+
+
+def check_linear(f: Function, directions: set[Var]) -> None:
+    """Refuses (DV0410) results that are not linear in the directions: `dx + 1` is only affine."""
+    linear = set(directions)
+    mark_linear(f.body, linear)
+    _check_sides(f.body, linear)
+    for a in f.body.results:
+        if a not in linear and not is_zero(a):
+            raise _without(a, f.body.stmts[-1] if f.body.stmts else Stmt((), Fill((), ZERO), Prov((f.span,) if f.span else ())))
+
+
+def _check_sides(block: Block, linear: set[Var]) -> None:
+    """Where a linear value comes from several, each must be linear or zero."""
+    for s in block.stmts:
+        for r in regions(s.op):
+            _check_sides(r, linear)
+        sides: Iterable[tuple[Var, tuple[Atom, ...]]]
+        match s.op:
+            case Prim("add" | "sub", args) | Prim("select", (_, *args)) | Plus(args):
+                sides = [(s.vars[0], tuple(args))]
+            case Update(a, _, v):
+                sides = [(s.vars[0], (a, v))]
+            case If(_, t, e):
+                sides = zip(s.vars, zip(t.results, e.results, strict=True), strict=True)
+            case Loop() as op:
+                sides = zip(op.states, zip(op.inits, op.body.results, strict=False), strict=True)
+            case _:
+                continue
+        for v, atoms in sides:
+            bad = [a for a in atoms if a not in linear and not is_zero(a)]
+            if v in linear and bad:
+                raise _without(bad[0], s)
+
+
+def is_zero(a: Atom) -> bool:
+    """Is the value zero by its form, whatever it is computed from?"""
+    if isinstance(a, Const):
+        return a.value == 0 and a.kind != "bool"
+    if a.stmt is None:
+        return False
+    op = a.stmt.op
+    match op:
+        case Fill(_, v) | Index(v, _) | Delta(_, _, v):
+            return is_zero(v)
+        case Prim("neg" | "f64" | "f32", args) | Prim("add" | "sub", args) | Plus(args):
+            return all(map(is_zero, args))
+        case Update(x, _, v):
+            return is_zero(x) and is_zero(v)
+        case If(_, t, e):
+            k = a.stmt.vars.index(a)
+            return is_zero(t.results[k]) and is_zero(e.results[k])
+        case Loop():
+            k = a.stmt.vars.index(a) - len(op.states)
+            return 0 <= k < len(op.modes) and op.modes[k] in ("build", "sum") and is_zero(op.outs[k])
+    return False
+
+
+def _without(a: Atom, at: Stmt) -> TypeError:
+    s = a.stmt if isinstance(a, Var) and a.stmt is not None else at
+    return _not_linear(s, "a term stands without it")
 
 
 def _not_linear(s: Stmt, why: str) -> TypeError:

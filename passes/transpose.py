@@ -87,11 +87,15 @@ def _cotangent_param(a: Atom, env: dict[Var, Atom]) -> Var:
 
 @dataclass(frozen=True, slots=True)
 class _Scatter:
-    """A contribution to one cell (or row) of a cotangent; `index` and `value` are new atoms."""
+    """A contribution to one cell (or row) of a cotangent; `index` and `value` are new atoms.
+
+    `prov` is where the element was read: an index out of bounds is found there.
+    """
 
     index: tuple[Atom, ...]
     value: Atom
     safe: bool
+    prov: Prov
 
 
 Item = Atom | _Scatter
@@ -294,10 +298,15 @@ class _Transposer:
         if in_place and dense and scatters:
             total = b.plus(*dense)
             for c in scatters:
-                old = b.index(total, *c.index, safe=c.safe)
-                total = b.update(total, c.index, b.plus(old, c.value), safe=c.safe)
+                with b.at(c.prov):
+                    old = b.index(total, *c.index, safe=c.safe)
+                    total = b.update(total, c.index, b.plus(old, c.value), safe=c.safe)
             return total
-        return b.plus(*dense, *(b.delta(t.shape, c.index, c.value, safe=c.safe) for c in scatters))
+        return b.plus(*dense, *(self.scattered(t.shape, c) for c in scatters))
+
+    def scattered(self, shape: Sequence[Atom], c: _Scatter) -> Atom:
+        with self.b.at(c.prov):
+            return self.b.delta(shape, c.index, c.value, safe=c.safe)
 
     def dense(self, cts: Cotangents, v: Var, in_place: bool = False) -> Atom:
         c = self.take(cts, v, in_place)
@@ -355,7 +364,7 @@ class _Transposer:
             case Prim("f64" | "f32", (x,)):
                 self.add(cts, x, b.prim(x.type.kind, c))
             case Index(a, es, safe):
-                self.add(cts, a, _Scatter(tuple(map(get, es)), c, safe))
+                self.add(cts, a, _Scatter(tuple(map(get, es)), c, safe, b.prov))
             case Update(a, es, v, safe):
                 at = tuple(map(get, es))
                 if v in self.linear:

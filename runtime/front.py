@@ -17,6 +17,7 @@ from ..frontend.elab_functions import Closure, Code, Typed, is_mono
 from ..frontend.elab_types import Signature as Sizes
 from ..frontend.parser import parse_expr
 from ..frontend.values import record_sizes, type_of
+from ..passes.differentiate import resolve
 from . import shapes
 from .pipeline import Outline
 from .shapes import Param, Signature
@@ -42,7 +43,16 @@ class Front:
         self.module = modules.load_module(source, lambda name: find_import(name, folder))
 
     def check(self) -> None:
+        """Types of the whole program, and its derivatives: that they are linear in their directions."""
         self.module.check()
+        found: list[errors.Error] = []
+        for program in self.module.stated_derivatives():
+            try:
+                resolve(program)
+            except errors.Error as e:
+                found += e.errors
+        if found:
+            raise errors.bundle(found)
 
     def outline(self) -> Outline:
         functions, types = [], []

@@ -1,0 +1,147 @@
+"""Corners of the language that users have run into: what each of them gives, or says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import derivant as dv
+import numpy as np
+import pytest
+from derivant.compiler.errors import Error, Source
+from derivant.frontend.modules import load_module
+
+V = np.array([1.0, -2.0, 3.0])
+A = np.arange(6.0).reshape(2, 3) - 2.0
+NOTHING = np.zeros(0)
+
+
+def run(text: str, name: str, *args: Any) -> Any:
+    return getattr(dv.compile(text, backend="interpreter"), name)(*args)
+
+
+def same(got: Any, want: Any) -> bool:
+    if isinstance(want, tuple):
+        return isinstance(got, tuple) and len(got) == len(want) and all(map(same, got, want))
+    return bool(np.shape(got) == np.shape(want) and np.allclose(got, want))
+
+
+# ---------------------------------------------------------------- filters of `for … into`
+
+
+@pytest.mark.parametrize(("text", "args", "want"), [
+    ("def f(v: f64[n]) = for x in v if x > 0 into (array, sum) do (x, x)",
+     [V], (np.array([1.0, 3.0]), 4.0)),
+    ("def f(v: f64[n]) = for x in v if x > 0 into (array) do x * 2",
+     [V], np.array([2.0, 6.0])),
+    ("def f(v: f64[n]) = for i if v[i] > 0 into (array, max, argmin, count, any) do (i, v[i], v[i], v[i] > 2, v[i] > 9)",
+     [V], (np.array([0, 2]), 3.0, 0, 1, False)),
+    ("def f(a: f64[n, m]) = for i, j if a[i, j] > 0 into (array, sum) do (a[i], a[i, j])",
+     [A], (np.array([A[1]] * 3), 6.0)),
+    ("def f(v: f64[n]) = for x in v if x > 0 into (reduce(fn (p, q) -> p * q, 1.0), array) do (x, (x, x > 2))",
+     [V], (3.0, (np.array([1.0, 3.0]), np.array([False, True])))),
+    ("def f(v: f64[n]) = for i < n if v[i] > 0 into (array, accumulate(zeros(n))) do (i, (i, v[i]))",
+     [V], (np.array([0, 2]), np.array([1.0, 0.0, 3.0]))),
+    ("def f(v: f64[n]) = for x in v if x > 0 into (array, sum) do (x, x)",
+     [NOTHING], (NOTHING, 0.0)),
+])
+def test_filters_of_for_into(text: str, args: list[Any], want: Any) -> None:
+    assert same(run(text, "f", *args), want)
+
+
+def test_the_maximum_of_a_filter_that_keeps_nothing() -> None:
+    with pytest.raises(Error) as caught:
+        run("def f(v: f64[n]) = for x in v if x > 9 into (max, sum) do (x, x)", "f", V)
+    assert caught.value.code == "DV0508"
+
+
+# ---------------------------------------------------------------- defaults
+
+
+@pytest.mark.parametrize(("body", "want"), [
+    ("grad(f)(x = x)", 6.0), ("hessian(f)(x = x)", 12.0), ("hessian(f)(x)", 12.0), ("grad(grad(f))(x = x)", 12.0),
+    ("grad(grad(f), wrt = c)(x = x)", 3.0), ("hessian(f, wrt = c)(x)", 0.0), ("hvp(f)(x = x, direction = 2.0)", 24.0),
+    ("hvp(f)(x, direction = 2.0)", 24.0), ("value_and_grad(grad(f))(c = 3.0, x = x)", (9.0, 18.0)),
+])
+def test_defaults_in_transforms(body: str, want: Any) -> None:
+    text = f"def f(x: f64, c: f64 = 2.0) -> f64 = c * x**3\ndef g(x: f64) = {body}"
+    assert same(run(text, "g", 1.0), want)
+
+
+def test_a_parameter_that_is_missing_in_a_transform() -> None:
+    text = "def f(x: f64, b: f64, c: f64 = 2.0) -> f64 = c * x**3\ndef g(x: f64) = hessian(f)(x = x)"
+    with pytest.raises(Error, match="also needs b"):
+        load_module(Source("t.dv", text)).check()
+
+
+def test_a_default_of_fixed_size_where_a_name_stands() -> None:
+    text = "def g(v: f64[n], w: f64[n] = [1, 2, 3]) = dot(v, w)"
+    assert run(text, "g", V) == 6.0
+    assert same(dv.grad(dv.compile(text).g)(V), np.array([1.0, 2.0, 3.0]))
+    with pytest.raises(Error, match="size 3 where n = 2") as caught:
+        run(text, "g", V[:2])
+    assert caught.value.code == "DV0502"
+
+
+# ---------------------------------------------------------------- derivatives that are stated
+
+
+@pytest.mark.parametrize("body", [
+    "dx * dx", "dx + 1", "2 * x", "x * dx - x", "if x > 0 then dx else 1.0", "sin(dx)",
+    "loop s = x for _ < 3 do s + dx", "max(dx, 0)",
+])
+@pytest.mark.parametrize("used", ["", "\ndef g(x: f64) = f(x)"])
+def test_a_rule_that_is_not_linear(body: str, used: str) -> None:
+    text = f"def f(x: f64) -> f64 = x * x\nderivative f(x) along dx = {body}{used}\n"
+    with pytest.raises(Error) as caught:
+        dv.compile(text)
+    assert caught.value.code == "DV0410"
+    assert caught.value.span is not None
+    assert caught.value.span.line == 2
+
+
+@pytest.mark.parametrize("body", [
+    "2 * x * dx", "0.0", "dx * (if x > 0 then 1.0 else 2.0)", "if x > 0 then dx else 0.0", "loop s = 0.0 for _ < 3 do s + dx",
+    "sum(dx * k for k < 3)", "sum(zeros(3) with [1] = dx)", "jvp(fn t -> t * sin(t), x, dx)[1]", "grad(fn t -> t**3)(x) * dx",
+    "-dx / x + 3 * dx", "sum(for i < 3 do if i > 1 then dx else 0.0)", "sum([0.0, dx])",
+])
+def test_a_rule_that_is_linear(body: str) -> None:
+    dv.compile(f"def f(x: f64) -> f64 = x * x\nderivative f(x) along dx = {body}\n")
+
+
+# ---------------------------------------------------------------- where errors point
+
+
+def test_a_run_time_error_in_a_function_that_is_differentiated() -> None:
+    text = "def g(v: f64[n], i: i64) -> f64 =\n  v[i]\ndef f(v: f64[n]) = grad(fn v -> g(v, 7))(v)"
+    for backend in ("interpreter", "llvm"):
+        with pytest.raises(Error) as caught:
+            dv.compile(text, backend=backend).f(V)
+        span = caught.value.span
+        assert caught.value.code == "DV0501"
+        assert span is not None
+        assert (span.line, span.col) == (2, 3), backend
+
+
+@pytest.mark.parametrize("name", ["string", "str"])
+def test_strings_have_no_type(name: str) -> None:
+    with pytest.raises(Error, match="strings") as caught:
+        load_module(Source("t.dv", f"def f(s: {name}) = s")).check()
+    assert caught.value.code == "DV0201"
+
+
+# ---------------------------------------------------------------- negative sizes
+
+
+@pytest.mark.parametrize("body", [
+    "sum([x[i] * f for f < o, i < n - 2])",
+    "sum(for f < o do for i < n - 2 do x[i])",
+    "sum(for f < o into (sum) do [x[i] for i < n - 2])",
+    "(loop s = 0.0 for f < o into (array) do (s, [x[i] for i < n - 2]))[0]",
+])
+def test_a_negative_size_behind_an_empty_axis(body: str) -> None:
+    text = f"def f(x: f64[n], o: i64) = {body}"
+    for backend in ("interpreter", "llvm"):
+        with pytest.raises(Error) as caught:
+            dv.compile(text, backend=backend).f(NOTHING, 0)
+        assert caught.value.code == "DV0503", backend
+    assert same(run(text, "f", V, 0), 0.0)
