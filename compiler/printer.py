@@ -44,7 +44,7 @@ from .ir import (
     regions,
 )
 from .primitives import PRIMITIVES
-from .printer_names import Names, RawNames, clean, constant, quoted
+from .printer_names import Names, RawNames, clean, constant, may_shadow, quoted
 
 _WIDTH = 100
 _NESTED = 60
@@ -71,8 +71,17 @@ def print_function(
     pretty: bool = False,
     functions: Mapping[str, Function] | None = None,
 ) -> str:
-    """One `def` (and the `derivative` that belongs to it)."""
-    return _Printer(f, Names(names, [clean(n) for n in (functions or {f.name: f})]), pretty).function(f)
+    """One `def` (and the `derivative` that belongs to it).
+
+    Its parameters keep their names where they can: they shadow builtins that the text does not use.
+    """
+    taken = [clean(n) for n in (functions or {f.name: f})]
+    text = _Printer(f, Names(names, taken), pretty).function(f)
+    given = dict(names or {})
+    kept = {v.name: v for v in (*f.sizes, *f.params) if v not in given and may_shadow(v.name, text)}
+    if not kept:
+        return text
+    return _Printer(f, Names({**given, **{v: name for name, v in kept.items()}}, taken), pretty).function(f)
 
 
 def print_block(b: Block, names: Mapping[Var, str] | None = None, *, pretty: bool = False) -> str:

@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from .ir import Const, Var
 from .primitives import PRIMITIVES
 
-# Words that a printed variable may not take: keywords, soft ones included, and the functions and
-# constants that printed text uses.
-RESERVED = frozenset(PRIMITIVES) | frozenset((
+KEYWORDS = frozenset((
     "and", "assert", "def", "do", "else", "false", "fn", "for", "if", "in", "let", "loop", "match", "not", "or",
     "then", "true", "while", "with", "adjoint", "derivative", "from", "implicit", "import", "language", "rule",
     "schedule", "strategy", "test", "type", "along", "as", "by", "down", "into", "pulls", "when", "where",
+))
+
+# Words that a printed variable may not take: keywords, soft ones included, and the functions and
+# constants that printed text uses.
+RESERVED = KEYWORDS | frozenset(PRIMITIVES) | frozenset((
     "array", "sum", "prod", "max", "min", "any", "all", "argmax", "argmin", "steps", "delta", "fill", "plus",
     "argsort", "select", "show", "jvp", "vjp", "zeros_like", "inf", "nan", "pi", "e", "eps", "bool", "f64",
     "f32", "i64", "i32",
@@ -30,6 +33,11 @@ def clean(name: str) -> str:
     """The nearest identifier."""
     name = re.sub(r"\W", "_", unicodedata.normalize("NFC", name)).strip("_")
     return name if name and not name[0].isdecimal() else f"t{name}"
+
+
+def may_shadow(name: str, text: str) -> bool:
+    """May a parameter of a function with this text have the name of a builtin?  Yes, if the text does without it."""
+    return name in RESERVED and name not in KEYWORDS and not re.search(rf"\b{name}\b", text)
 
 
 class Names:

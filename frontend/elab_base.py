@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 MAX_CHAIN = 64
 
+# Functions of the language that are not there yet.
+LATER = ("checkpoint", "straight_through", "divergence", "laplacian", "taylor", "sparse_jacobian", "sparse_hessian",
+         "normal", "uniform", "bernoulli", "split")
+
 
 class At:
     """Provenance of what a builder emits for a while."""

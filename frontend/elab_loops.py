@@ -16,6 +16,7 @@ from .elab_base import did_you_mean
 from .elab_gens import Gen, Generators, Head, Pairs
 from .elab_types import Match, Signature
 from .elab_values import settled, wider
+from .names import pattern_names
 from .values import Env, Leaf, TupleV, Value, leaves, map_leaves, rebuild
 
 PLAIN = {"array": "build", "sum": "sum", "prod": "prod", "max": "max", "min": "min", "any": "any", "all": "all",
@@ -168,6 +169,8 @@ class Loops(Generators):
     # ------------------------------------------------ loop
 
     def loop(self, e: sx.Loop, env: Env) -> Value:
+        if e.gens is not None and e.gens.cond is not None and e.into and e.cond is None:
+            return self.loop_kept(e, e.gens, env)
         init = self.elaborate(e.init, env)
         if vs.has_function(init) or any(isinstance(v, vs.StrV) for v in (init,)):
             self.type_error("DV0317", "a function may not be a loop's state", e.init.span)
@@ -214,6 +217,21 @@ class Loops(Generators):
             else:
                 results.append(self.with_base(m_, next(others), e.span))
         return TupleV(tuple(results))
+
+    def loop_kept(self, e: sx.Loop, gens: sx.Gens, env: Env) -> Value:
+        """A filter in a loop that collects: first the steps that it keeps, then a loop over these."""
+        span = gens.span
+        bound = dict.fromkeys(n for g in gens.gens for n in (
+            pattern_names(g.pattern) if isinstance(g, sx.GenIn) else (g.name,)) if n != "_")
+        names: list[sx.Expr] = [sx.Name(span, n) for n in bound]
+        patterns: list[sx.Pattern] = [sx.PName(span, n) for n in bound]
+        if not bound:
+            names, patterns = [sx.Bool(span, True)], [sx.PWild(span)]
+        step = names[0] if len(names) == 1 else sx.Tuple(span, tuple(names))
+        pattern = patterns[0] if len(patterns) == 1 else sx.PTuple(span, tuple(patterns))
+        kept = self.filtered(lambda s: self.elaborate(step, s), gens, env, span)
+        every = sx.Gens(span, (sx.GenIn(span, pattern, sx.Name(span, KEPT)),), None)
+        return self.loop(replace(e, gens=every), Env(env, {KEPT: kept}))
 
     def run_loop(
         self, init: Value, open_: list[tuple[bool, ...]] | None, gens: sx.Gens | None,

@@ -17,13 +17,14 @@ from ..compiler.ir import Atom, Const, Prov, integer
 from ..compiler.sizes import poly_of
 from . import syntax as sx
 from . import values as vs
+from .elab_base import LATER
 from .elab_functions import Closure, Code
 from .elab_match import RecordCtor, SumCtor
 from .elab_transforms import Transforms
 from .elab_types import Signature
 from .messages_text import parse_message
 from .preview import HELP, is_hidden
-from .transforms import LATER, Transform, prime, wrt_value
+from .transforms import Transform, prime, wrt_value
 from .values import Builtin, Env, FnV, GenArg, Leaf, StrV, TupleV, Value, leaves, map_leaves
 
 

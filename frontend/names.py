@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..compiler.errors import Error, NameError, Span, bundle
 from . import syntax as sx
-from .elab_base import did_you_mean
-from .transforms import LATER
+from .elab_base import LATER, did_you_mean
 from .values import Env
 
 

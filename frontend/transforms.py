@@ -447,7 +447,3 @@ TRANSFORMS: dict[str, Value] = {
         ("stop_gradient", stop_gradient, "stop_gradient(e): e, whose derivative is taken as zero"),
     )
 }
-
-LATER = ("checkpoint", "straight_through", "divergence", "laplacian", "taylor", "sparse_jacobian", "sparse_hessian",
-         "normal", "uniform", "bernoulli", "split")
-

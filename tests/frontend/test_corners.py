@@ -43,6 +43,10 @@ def same(got: Any, want: Any) -> bool:
      [V], (np.array([0, 2]), np.array([1.0, 0.0, 3.0]))),
     ("def f(v: f64[n]) = for x in v if x > 0 into (array, sum) do (x, x)",
      [NOTHING], (NOTHING, 0.0)),
+    ("def f(v: f64[n]) = loop s = 0.0 for i < n if v[i] > 0 into (array, max, sum) do (s + v[i], i, s, v[i])",
+     [V], (4.0, np.array([0, 2]), 1.0, 4.0)),
+    ("def f(v: f64[n]) = loop s = 1.0 for x in v, i < 2 if x * i > 0 into (array) do (s * x, (x, i))",
+     [V], (3.0, (np.array([1.0, 3.0]), np.array([1, 1])))),
 ])
 def test_filters_of_for_into(text: str, args: list[Any], want: Any) -> None:
     assert same(run(text, "f", *args), want)
@@ -145,3 +149,14 @@ def test_a_negative_size_behind_an_empty_axis(body: str) -> None:
             dv.compile(text, backend=backend).f(NOTHING, 0)
         assert caught.value.code == "DV0503", backend
     assert same(run(text, "f", V, 0), 0.0)
+
+
+# ---------------------------------------------------------------- printed parameters
+
+
+def test_printed_parameters_shadow_builtins_that_the_text_does_without() -> None:
+    text = "def f(e: f64, steps: i64, sum: f64[n], exp: f64) -> f64 = e * steps * dot(sum, sum) * sin(exp) + e ** 2"
+    printed = dv.grad(dv.compile(text).f).source
+    assert "def grad_f_flat(e: f64, steps: i64, sum₁: f64[n], exp: f64)" in printed
+    again = dv.compile(printed).grad_f(e=2.0, steps=3, sum=V, exp=0.5)
+    assert np.isclose(again, dv.grad(dv.compile(text).f)(2.0, 3, V, 0.5))
