@@ -8,6 +8,7 @@ import derivant as dv
 import numpy as np
 import pytest
 from derivant.compiler.errors import Error, Source
+from derivant.compiler.printer import print_program
 from derivant.frontend.modules import load_module
 
 V = np.array([1.0, -2.0, 3.0])
@@ -149,6 +150,13 @@ def test_a_negative_size_behind_an_empty_axis(body: str) -> None:
             dv.compile(text, backend=backend).f(NOTHING, 0)
         assert caught.value.code == "DV0503", backend
     assert same(run(text, "f", V, 0), 0.0)
+
+
+def test_checks_of_sizes_are_not_doubled_when_a_printed_program_is_read() -> None:
+    text = "def f(v: f64[n], o: i64) = (max(v), sum([v[i] * f for f < o, i < n - 2]))"
+    printed = print_program(load_module(Source("t.dv", text)).instantiate("f").program)
+    again = print_program(load_module(Source("t.dv", printed)).instantiate("f").program)
+    assert again.count("assert") == printed.count("assert")
 
 
 # ---------------------------------------------------------------- printed parameters
