@@ -187,12 +187,16 @@ def _not_linear(s: Stmt, why: str) -> TypeError:
 # ---------------------------------------------------------------- what the linear part needs
 
 
-def needed_primals(block: Block, linear: set[Var], stops: Container[Stmt]) -> set[Var]:
-    """Variables without linear dependence that the linear statements of a block read, directly or
-    through other statements of the block; nothing is followed through the statements `stops`."""
+def needed_primals(op: Loop, linear: set[Var], stops: Container[Stmt]) -> set[Var]:
+    """Variables without linear dependence that the linear statements of a loop's body read, directly or
+    through other statements of the body, and the sizes of the states among them and of the linear ones;
+    nothing is followed through the statements `stops`."""
     need: set[Var] = set()
-    _seed(block, linear, need)
-    _close(block, need, stops)
+    _seed(op.body, linear, need)
+    _close(op.body, need, stops)
+    for v in op.states:
+        if v in linear or v in need:
+            _need(need, v.type.shape)
     return need
 
 
@@ -209,8 +213,9 @@ def _seed(block: Block, linear: set[Var], need: set[Var]) -> None:
                 want([op.extent])
             if op.head is not None:
                 want(op.head.results)
-            n = len(op.states)
-            want(a for st, a in zip(op.states, op.body.results[:n], strict=True) if st in linear)
+            for st, a in zip(op.states, op.body.results, strict=False):
+                if st in linear:
+                    want((a, *st.type.shape))
         elif isinstance(op, If):
             want([op.cond])
             for v, x, y in zip(s.vars, op.then.results, op.orelse.results, strict=True):
@@ -264,7 +269,7 @@ def _close_loop(s: Stmt, op: Loop, wanted: list[int], need: set[Var], stops: Con
             _close(r, need, stops)
         for state, following, init in zip(op.states, op.body.results, op.inits, strict=False):
             if state in need:
-                _need(need, (following, init))
+                _need(need, (following, init, *state.type.shape))
         if len(need) == before:
             return
 

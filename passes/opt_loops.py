@@ -54,14 +54,13 @@ def loop(nz: Normaliser, s: Stmt, op: Loop, env: Env) -> None:
     index = Var(op.index.name, _I64, extent=extent, nonneg=True)
     env[op.index] = index
     states = []
-    for k in live:
-        v = Var(op.states[k].name, subst_type(op.states[k].type, env), nonneg=op.states[k].nonneg)
-        env[op.states[k]] = v
-        states.append(v)
-    for k in range(n):
+    for k, old in enumerate(op.states):  # in order, since the sizes of some are others
         if same[k] != k:
-            env[op.states[k]] = env[op.states[same[k]]]
+            env[old] = env[op.states[same[k]]]
             nz.fire("equal_states")
+        elif k in live:
+            env[old] = v = Var(old.name, subst_type(old.type, env), nonneg=old.nonneg)
+            states.append(v)
     head, head_uses, partial, effects = None, 0, False, False
     if op.head is not None:
         scope = _enter(nz, index, states)

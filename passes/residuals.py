@@ -5,6 +5,9 @@ stored once per step, and so is an array that every step builds anew.  An array 
 element by element is never stored whole: what is stored is what is read of it (the scalars), at
 whatever depth of inner loops the read stands.  Where that is impossible (a read of a whole row, an
 inner loop whose bounds change from step to step) the array itself is stored, which is right and dear.
+An array that changes its size is stored in one flat vector with those of all steps (`ragged`).  How
+long that must be is known after the loop, so the loop runs again to fill it; dead code leaves of the
+two runs what sizes and what elements need.
 """
 
 from __future__ import annotations
@@ -28,20 +31,22 @@ class Read:
 
 @dataclass(frozen=True)
 class Plan:
-    """`columns`: states stored once per step; `reads`: values stored where they are read; `needed`: the
-    primal variables of the body that the backward loop computes again."""
+    """`columns`: states stored once per step; `ragged`: those of them that change their size; `reads`:
+    values stored where they are read; `needed`: the primal variables of the body that the backward loop
+    computes again."""
 
     columns: tuple[Var, ...]
+    ragged: tuple[Var, ...]
     reads: tuple[Read, ...]
     needed: frozenset[Var]
 
 
-NO_PLAN = Plan((), (), frozenset())
+NO_PLAN = Plan((), (), (), frozenset())
 
 
 def plan_residuals(op: Loop, linear: set[Var], stored: Container[Stmt]) -> Plan:
     """The plan for one loop; `stored` are reads that an outer loop keeps already."""
-    need = needed_primals(op.body, linear, stored)
+    need = needed_primals(op, linear, stored)
     reads: list[Read] = []
     inside = defined(op.body) | {op.index, *op.states}
     for k, state in enumerate(op.states):
@@ -52,10 +57,11 @@ def plan_residuals(op: Loop, linear: set[Var], stored: Container[Stmt]) -> Plan:
                 _reads(op.body, family, (), inside, stored, reads)
     stops = {r.stmt for r in reads}
     if reads:
-        need = needed_primals(op.body, linear, _Either(stored, stops))
+        need = needed_primals(op, linear, _Either(stored, stops))
         reads = [r for r in reads if r.stmt.vars[0] in need]
-    columns = tuple(s for s in op.states if s in need and s not in linear)
-    return Plan(columns, tuple(reads), frozenset(need))
+    kept = [s for s in op.states if s in need and s not in linear]
+    ragged = tuple(s for s in kept if any(a in op.states for a in s.type.shape))
+    return Plan(tuple(s for s in kept if s not in ragged), ragged, tuple(reads), frozenset(need))
 
 
 @dataclass(frozen=True)
