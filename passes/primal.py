@@ -6,7 +6,7 @@ What a sequential loop keeps for that is planned in `residuals`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..compiler.build import Builder, defined
 from ..compiler.ir import (
@@ -157,118 +157,115 @@ class Primal:
 
     def primal_loop(self, s: Stmt, op: Loop, pending: list[Pending] | None) -> None:
         """The loop without its linear part, with columns for what the backward loop needs."""
-        n = len(op.states)
+        b, env, n = self.b, self.env, len(op.states)
         states = [k for k in range(n) if self.wants(op.states[k]) or self.wants(s.vars[k])]
         outs = [k for k in range(len(op.modes)) if self.wants(s.vars[n + k])]
         kept = [t for t in self.inside(s) if t in self.wanted]
         sequential = not op.parallel
         plan = plan_residuals(op, self.linear, self.stored) if sequential and pending is not None else NO_PLAN
         own = [r.stmt for r in plan.reads]
-        self.wanted.update(own)
-        with self.b.at(s.prov):
-            extent = None if op.extent is None else subst(op.extent, self.env)
-            inits = tuple(subst(op.inits[k], self.env) for k in states)
-            index = fresh_like(op.index, self.env)
-            vars = tuple(fresh_like(op.states[k], self.env) for k in states)
-            head = None if op.head is None else clone(op.head, self.env)
+        with b.at(s.prov):
+            steps, stores = self.measure(s, op, states, plan.ragged) if plan.ragged else (None, [])
+            extent = steps if op.extent is None or steps is not None else subst(op.extent, env)
+            inits = (*(subst(op.inits[k], env) for k in states), *stores, *(ZERO for _ in stores))
+            index = Var(op.index.name, Scalar("i64"), extent=extent, nonneg=True)
+            env[op.index] = index
+            vars = [fresh_like(op.states[k], env) for k in states]
+            filled = [Var(v.name + "s", a.type) for v, a in zip(plan.ragged, stores, strict=True)]
+            ends = [Var("end", Scalar("i64"), nonneg=True) for _ in stores]
+            head = None if op.head is None or steps is not None else clone(op.head, env)
 
             def fill() -> Sequence[Atom]:
-                self.sweep(op.body, None)
-                get = [subst(op.body.results[k], self.env) for k in states]
-                get += [subst(op.outs[k], self.env) for k in outs]
+                if steps is not None:
+                    self.at_row(op, steps, index)
                 # The states as they enter the step: `env` holds them still, each has one name.
-                get += [self.env[v] for v in plan.columns]
-                return (*get, *(self.seen.pop(t) for t in (*kept, *own)))
+                now = [env[v] for v in (*plan.ragged, *plan.columns)]
+                self.sweep(op.body, None)
+                get = [subst(op.body.results[k], env) for k in states]
+                get += [write(b, w, at, x) for w, at, x in zip(filled, ends, now, strict=False)]
+                get += [b.prim("add", at, volume(b, x.type.shape)) for at, x in zip(ends, now, strict=False)]
+                get += [subst(op.outs[k], env) for k in outs]
+                return (*get, *ends, *now[len(ends):], *(self.seen.pop(t) for t in (*kept, *own)))
 
-            body = self.b.region(fill)
-            modes = (*(op.modes[k] for k in outs), *["build"] * (len(plan.columns) + len(kept) + len(own)))
+            self.wanted.update(own)
+            body = b.region(fill) if steps is None else self.replayed(fill)
+            self.wanted.difference_update(own)
+            columns = len(plan.ragged) + len(plan.columns)
+            modes = (*(op.modes[k] for k in outs), *["build"] * (columns + len(kept) + len(own)))
             if not modes and not states and head is None and not has_effects(body):
                 if pending is not None:
                     pending.append(Pending(s))
                 return
             old = tuple(s.vars[k] for k in states) + tuple(s.vars[n + k] for k in outs)
             old += (s.vars[-1],) if head is not None else ()
-            new = fresh_vars(old, self.env)
-            trip = new[-1] if head is not None else None
-            steps = extent if trip is None else trip
-            assert steps is not None
-            results = body.results[len(states) + len(outs):]
-            more = [Var(v.name + "s", Array(v.type.kind, (steps, *(subst(a, self.env) for a in v.type.shape))))
-                    for v in plan.columns]
+            new = list(fresh_vars(old, env))
+            trip = [new.pop()] if head is not None else []
+            rows = trip[0] if trip else extent
+            assert rows is not None
+            logs = [Var(v.name, v.type) for v in (*filled, *ends)]
+            more = [Var("at", Array("i64", (rows,))) for _ in ends]
+            more += [Var(v.name + "s", Array(v.type.kind, (rows, *(subst(a, env) for a in v.type.shape))))
+                     for v in plan.columns]
             inner = defined(body) | {index, *vars} if kept or own else set()
-            for a in results[len(more):]:
-                shape = (steps, *(self.b.outside(x, inner) for x in a.type.shape))
-                more.append(Var("r", Array(a.type.kind, shape)))
-            all_vars = (*new[: len(states) + len(outs)], *more, *((trip,) if trip is not None else ()))
-            self.b.emit_stmt(Stmt(all_vars, Loop(index, extent, vars, inits, head, body, modes, op.down), s.prov))
-        self.wanted.difference_update(own)
-        columns = dict(zip(plan.columns, more, strict=False))
-        reads = more[len(plan.columns):]
+            for a in body.results[len(body.results) - len(kept) - len(own):] if kept or own else ():
+                more.append(Var("r", Array(a.type.kind, (rows, *(b.outside(x, inner) for x in a.type.shape)))))
+            loop = Loop(index, extent, (*vars, *filled, *ends), inits, head, body, modes, op.down)
+            b.emit_stmt(Stmt((*new[:len(states)], *logs, *new[len(states):], *more, *trip), loop, s.prov))
+        reads = more[columns:]
         self.seen.update(zip(kept, reads, strict=False))
         row = Var("row", Scalar("i64"))
         for r, column in zip(plan.reads, reads[len(kept):], strict=True):
             self.stored[r.stmt] = (column, (row, *r.path))
         if pending is not None:
-            keeps = Kept(columns, {}, steps, row, plan.needed) if sequential else None
-            if keeps is not None and plan.ragged:
-                with self.b.at(s.prov):
-                    self.store(op, keeps, plan.ragged)
-            pending.append(Pending(s, keeps))
+            ragged = {v: Ragged(a, at) for v, a, at in zip(plan.ragged, logs, more, strict=False)}
+            whole = dict(zip(plan.columns, more[len(ends):], strict=False))
+            pending.append(Pending(s, Kept(whole, ragged, rows, row, plan.needed) if sequential else None))
 
-    def store(self, op: Loop, kept: Kept, ragged: Sequence[Var]) -> None:
-        """Runs the loop again, now that all sizes are known, and keeps the states that change theirs."""
+    def measure(self, s: Stmt, op: Loop, states: Sequence[int], ragged: Sequence[Var]) -> tuple[Atom, list[Atom]]:
+        """Runs the loop for its effects, its steps and its sizes: what another run can store states in.
+
+        Dead code leaves what those need.  Gives the number of steps and an empty store for each state.
+        """
         b, env = self.b, self.env
-        states = [k for k, v in enumerate(op.states) if self.wants(v)]
-
-        def total(v: Var) -> Atom:
-            def at(i: Var) -> Atom:
-                sizes: dict[Var, Atom] = {w: b.index(c, i, safe=True) for w, c in kept.columns.items() if w in v.type.shape}
-                return volume(b, [sizes.get(a, subst(a, env)) if isinstance(a, Var) else a for a in v.type.shape])
-
-            return b.reduce("sum", kept.steps, at)
-
-        stores = [b.zeros(Array(v.type.kind, (total(v),))) for v in ragged]
-        inits = [*(subst(op.inits[k], env) for k in states), *stores, *(ZERO for _ in ragged)]
-        index = Var(op.index.name, Scalar("i64"), extent=kept.steps, nonneg=True)
-        entered = [fresh_like(op.states[k], env) for k in states]
-        filled = [Var(v.name + "s", a.type) for v, a in zip(ragged, stores, strict=True)]
-        ends = [Var("at", Scalar("i64"), nonneg=True) for _ in ragged]
+        extent = None if op.extent is None else subst(op.extent, env)
+        inits = tuple(subst(op.inits[k], env) for k in states)
+        index = fresh_like(op.index, env)
+        vars = tuple(fresh_like(op.states[k], env) for k in states)
+        head = None if op.head is None else clone(op.head, env)
 
         def fill() -> Sequence[Atom]:
-            self.enter(op, replace(kept, columns={}), index)
-            now = [env[v] for v in ragged]
+            shapes = [subst_type(v.type, env).shape for v in ragged]
             self.sweep(op.body, None)
-            return [
-                *(subst(op.body.results[k], env) for k in states),
-                *(write(b, w, at, x) for w, at, x in zip(filled, ends, now, strict=True)),
-                *(b.prim("add", at, volume(b, x.type.shape)) for at, x in zip(ends, now, strict=True)),
-                *ends,
-            ]
+            return (*(subst(op.body.results[k], env) for k in states), *(volume(b, shape) for shape in shapes))
 
         outer, self.wanted = self.wanted, set()
-        body = self.replayed(fill)
+        loop = Loop(index, extent, vars, inits, head, b.region(fill), ("sum",) * len(ragged), op.down)
         self.wanted = outer
-        modes = ("build",) * len(ragged)
-        found = b.emit_loop(Loop(index, kept.steps, (*entered, *filled, *ends), tuple(inits), None, body, modes, op.down))
-        full, offsets = found[len(states):], found[len(states) + 2 * len(ragged):]
-        kept.ragged.update((v, Ragged(a, at)) for v, a, at in zip(ragged, full, offsets, strict=False))
+        found = b.emit_loop(loop)
+        steps = found[-1] if head is not None else extent
+        assert steps is not None
+        if head is not None:
+            env[s.vars[-1]] = steps
+        return steps, [b.zeros(Array(v.type.kind, (n,))) for v, n in zip(ragged, found[len(states):], strict=False)]
 
     def enter(self, op: Loop, kept: Kept | None, row: Atom) -> None:
-        """Binds what the body of a loop finds, inside a loop that goes through the rows it has kept.
-
-        Where it ran down and ended early, the rows are those of its last indices.
-        """
+        """Binds what the body of a loop finds, inside a loop that goes through the rows it has kept."""
         b, env = self.b, self.env
         env[op.index] = row
         if kept is None:
             return
         env[kept.row] = row
-        if op.down and op.head is not None and op.extent is not None:
-            env[op.index] = b.prim("add", b.prim("sub", subst(op.extent, env), kept.steps), row)
+        self.at_row(op, kept.steps, row)
         for v, column in kept.columns.items():
             env[v] = b.index(column, row, safe=True, name=v.name)
         for v, ragged in kept.ragged.items():
             env[v] = ragged.read(b, row, subst_type(v.type, env))
+
+    def at_row(self, op: Loop, steps: Atom, row: Atom) -> None:
+        """The index that a loop had at a row: where it ran down and ended early, one of its last ones."""
+        if op.down and op.head is not None and op.extent is not None:
+            first = self.b.prim("sub", subst(op.extent, self.env), steps)
+            self.env[op.index] = self.b.prim("add", first, row)
 
     def replayed(self, fill: Callable[[], Sequence[Atom]]) -> Block:
         before, self.replay = self.replay, True
