@@ -76,7 +76,7 @@ class _Gen:
         if depth <= 0:
             return self.leaf(s)
         forms = [self.leaf, self.arith, self.unary, self.reduction, self.branch, self.letting, self.index, self.loop,
-                 self.while_loop, self.tuple, self.local, self.matching, self.record, self.extremum, self.dotted]
+                 self.while_loop, self.changing_size, self.tuple, self.local, self.matching, self.record, self.extremum, self.dotted]
         if self.derivatives and self.nested < 2:
             forms += [self.derivative, self.gradient, self.pushed]
         form = self.pick(forms)
@@ -155,6 +155,17 @@ class _Gen:
         body = self.scalar(s.but(scalar=t), d)
         stop = self.pick(["3", "n", "2"])
         return f"(loop ({t}, {k}) = ({self.scalar(s, d)}, 0) while {k} < {stop} do (sin({body}), {k} + 1))[0]"
+
+    def changing_size(self, s: _Scope, d: int) -> str:
+        """A vector that grows, shrinks, or is filtered in each step."""
+        size, v, k = str(self.pick(["n", "m"])), self.name("v"), self.name("k")
+        inner = s.but(scalar=f"sum({v})", index=(size, k))
+        forms = [f"concat({v}, [tanh({self.scalar(inner, d)})])",
+                 f"(if len({v}) > 1 then [tanh(e * {self.leaf(inner)}) for e in {v}[1:]] else {v})"]
+        if not self.smooth:
+            forms.append(f"filter(fn e -> e < {self.leaf(inner)}, {v})")
+        start = self.vector(s, size, d - 1)
+        return f"sum(loop {v}: f64[_] = {start} for {k} < {size} do {self.pick(forms)})"
 
     def tuple(self, s: _Scope, d: int) -> str:
         p, q = self.name("p"), self.name("q")

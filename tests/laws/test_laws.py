@@ -171,7 +171,7 @@ def test_generator_reaches_every_form() -> None:
     """The generator is no narrower than it claims: each construct appears in a few hundred programs."""
     seen: set[str] = set()
     words = ("loop", "while", "match", "grad(", "jvp(", "with [", "accumulate", "if ", "let ", "cumsum", "sum(",
-             "prod(", "Pair(", "dot(", "max(")
+             "prod(", "Pair(", "dot(", "max(", "concat(", "filter(")
 
     @settings(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(programs())

@@ -164,7 +164,7 @@ case("lang/guards", "safe", lambda r: [[7.5], 2])(lambda np, v, d: 3)
 case("lang/guards", "safe", lambda r: [[7.5], 0])(lambda np, v, d: -1)
 case("lang/existential", "sieve", lambda r: [30])(
     lambda np, n: numpy.array([2, 3, 5, 7, 11, 13, 17, 19, 23, 29]))
-case("lang/existential", "halving", lambda r: [normal(r, 11)])(lambda np, v: (np.sum(v), 4))
+case("lang/existential", "halving", lambda r: [normal(r, 11)], grad="v")(lambda np, v: (np.sum(v), 4))
 case("lang/assertions", "root", lambda r: [9.0])(lambda np, x: 3.0)
 case("lang/greek", "density", lambda r: [0.3, 0.1, 1.2], grad="x μ σ")(
     lambda np, x, m, s: np.exp(-(((x - m) / s) ** 2) / 2) / (s * np.sqrt(2 * np.pi)))

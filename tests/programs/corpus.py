@@ -16,6 +16,7 @@ from . import (  # noqa: F401  # these fill the table
     cases_ml,
     cases_numeric,
     cases_physics,
+    cases_sizes,
     cases_stats,
 )
 from .cases import CASES, Case
