@@ -1,8 +1,9 @@
 """Well-typed programs for property tests, drawn by Hypothesis so that failures shrink.
 
 A program is one `main` over two vectors, a matrix and a scalar, with let bindings, comprehensions,
-reductions, loops, branches, updates, tuples, a sum type, a record, local functions and nested
-derivatives.  Values stay moderate: every growing function is bounded by what stands around it.
+reductions, loops (also with states that change their size), branches, updates, tuples, a sum type, a
+record, local functions and nested derivatives.  Values stay moderate: every growing function is
+bounded by what stands around it.
 """
 
 from __future__ import annotations
@@ -56,10 +57,11 @@ class _Scope:
 
 
 class _Gen:
-    def __init__(self, draw: Callable[..., object], smooth: bool, derivatives: bool) -> None:
+    def __init__(self, draw: Callable[..., object], smooth: bool, derivatives: bool, sizes: bool) -> None:
         self.draw = draw
         self.smooth = smooth
         self.derivatives = derivatives
+        self.sizes = sizes
         self.count = 0
         self.nested = 0
 
@@ -76,7 +78,9 @@ class _Gen:
         if depth <= 0:
             return self.leaf(s)
         forms = [self.leaf, self.arith, self.unary, self.reduction, self.branch, self.letting, self.index, self.loop,
-                 self.while_loop, self.changing_size, self.tuple, self.local, self.matching, self.record, self.extremum, self.dotted]
+                 self.while_loop, self.tuple, self.local, self.matching, self.record, self.extremum, self.dotted]
+        if self.sizes:
+            forms.append(self.changing_size)
         if self.derivatives and self.nested < 2:
             forms += [self.derivative, self.gradient, self.pushed]
         form = self.pick(forms)
@@ -241,9 +245,12 @@ class _Gen:
 
 
 @st.composite
-def programs(draw: Callable[..., object], smooth: bool = False, derivatives: bool = True, depth: int = 3) -> Generated:
-    """A program and arguments; `smooth`: differentiable everywhere, so finite differences apply."""
-    g = _Gen(draw, smooth, derivatives)
+def programs(
+    draw: Callable[..., object], smooth: bool = False, derivatives: bool = True, depth: int = 3, sizes: bool = True
+) -> Generated:
+    """A program and arguments; `smooth`: differentiable everywhere, so finite differences apply; `sizes`:
+    with states of loops that change their size."""
+    g = _Gen(draw, smooth, derivatives, sizes)
     scope = _Scope(["a"], {"n": ["x"], "m": ["y"]}, {"n": [], "m": []})
     lines = []
     for _ in range(int(draw(st.integers(0, 2)))):  # type: ignore[call-overload]

@@ -58,6 +58,14 @@ CASES: dict[str, tuple[str, Callable[[int], list[object]], float]] = {
     "gradient of a scan": (
         "def main(x: f64[n]) = grad(fn v -> sum(cumsum(v)[i] ** 2 for i < n))(x)",
         lambda n: [RNG.normal(size=n)], 1),
+    "gradient of a vector that is doubled in each step": (
+        ("def f(x: f64[n]) -> f64 =\n  sum(loop v: f64[_] = x for _ < 3 do concat(sin(v), v * v[0]))\n"
+        "def main(x: f64[n]) = grad(f)(x)"),
+        lambda n: [RNG.normal(size=n)], 1),
+    "gradient of a vector that grows and is read in each step": (
+        ("def f(x: f64[n]) -> f64 =\n  let v = loop v: f64[_] = [] for i < n do concat(v, [x[i] * cos(sum(v))])\n"
+        "  sum(v)\ndef main(x: f64[n]) = grad(f)(x)"),
+        lambda n: [RNG.normal(size=n)], 2),
     "gradient of a matrix product": (
         "def f(a: f64[n, n]) -> f64 = sum((a @ a)[i, j] ** 2 for i < n, j < n)\ndef main(a: f64[n, n]) = grad(f)(a)",
         lambda n: [RNG.normal(size=(n, n))], 3),
