@@ -209,7 +209,9 @@ class _Printer:
                 prefix = "" if code == "DV0507" else f"{code}: "
                 return [f"assert {self.atom(c, 0)}, {quoted(prefix + self.message(message, args))}"]
             case Show(label, args):
-                return [f"let _ = show({self.value(args)}, {quoted(self.message(label, args))})"]
+                name = label.removesuffix(" = " + _tuple([f"{{{k}}}" for k in range(len(args))]))
+                said = label if re.search(r"\{\d+\}", name) else name  # where each value stands, or a plain label
+                return [f"let _ = show({self.value(args)}, {quoted(said)})"]
             case Vjp():
                 return self.vjp(s, s.op)
         for v in self.shown(s):
@@ -388,13 +390,14 @@ class _Printer:
     def comprehension(self, op: Loop) -> _Text | None:
         """`[e for i < n, j < m]` or `sum(e for i < n)`, if the body is one expression."""
         before = dict(self.nested)
+        index = self.names(op.index) if self.uses[op.index] else "_"  # before the names inside
         lines = self.block(op.body)
         if len(lines) != 1 or _big(lines[0]) or len(lines[0]) > _WIDTH:
             self.nested = before
             return None
         text = lines[0]
         assert op.extent is not None
-        gen = f"{self.names(op.index) if self.uses[op.index] else '_'} < {self.atom(op.extent, _ADD)}"
+        gen = f"{index} < {self.atom(op.extent, _ADD)}"
         if op.modes[0] != "build":
             return _Text([f"{op.modes[0]}({text} for {gen})"], _POST)
         inner = op.body.stmts[-1].op if op.body.stmts else None

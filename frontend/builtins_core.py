@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -129,7 +130,7 @@ def _all(elab: Elaborator, a: Atom) -> Atom:
 # ---------------------------------------------------------------- output
 
 
-@builtin("show", "v, label?", "prints v behind its label, and gives v")
+@builtin("show", "v, label?", "prints v behind its label, or where the label says {0}, {1}, …; and gives v")
 def show(elab: Elaborator, span: Span, v: Value, label: Value | None) -> Value:
     if label is not None and not isinstance(label, StrV):
         expected(elab, "show", "a string as its label", label, span)
@@ -137,7 +138,12 @@ def show(elab: Elaborator, span: Span, v: Value, label: Value | None) -> Value:
         expected(elab, "show", "a value of data", v, span)
     atoms: list[Atom] = []
     text = _text(v, atoms, elab, span)
-    elab.b.show(text if label is None else f"{label.text} = {text}", *atoms)
+    if label is not None:
+        places = [int(k) for k in re.findall(r"\{(\d+)\}", label.text)]
+        if any(k >= len(atoms) for k in places):
+            elab.type_error("DV0308", f"the label speaks of {{{max(places)}}}, the value has {len(atoms)} parts, from {{0}}", span)
+        text = label.text if places else f"{label.text} = {text}"
+    elab.b.show(text, *atoms)
     return v
 
 

@@ -104,11 +104,11 @@ class Declarations:
                         self._add(ctor, d, span)
                 elif isinstance(body, sx.RecordBody):
                     self._add(name, d, span)
-            case sx.Import(_, module, alias):
-                self.imports[alias or module] = d
-            case sx.FromImport(_, _, names):
+            case sx.Import(span, module, alias):
+                self._import(alias or module, d, span)
+            case sx.FromImport(span, _, names):
                 for name in names:
-                    self.imports[name] = d
+                    self._import(name, d, span)
             case sx.TestDecl():
                 self.tests.append(d)
             case sx.DerivativeDecl(span, fn):
@@ -118,7 +118,9 @@ class Declarations:
             case sx.Language(span, version):
                 if version != "1":
                     self.errors.append(TypeError("DV0207", f"this is language 1, the file wants {version}", span))
-            case sx.RuleDecl(span) | sx.StrategyDecl(span) | sx.AdjointDecl(span) | sx.ImplicitDecl(span):
+            case sx.StrategyDecl(span, kind):
+                self._refuse(kind, span)
+            case sx.RuleDecl(span) | sx.AdjointDecl(span) | sx.ImplicitDecl(span):
                 self._refuse(type(d).__name__.removesuffix("Decl").lower(), span)
 
     def _refuse(self, what: str, span: Span) -> None:
@@ -128,10 +130,18 @@ class Declarations:
             self.errors.append(e)
 
     def _add(self, name: str, d: sx.Decl, span: Span) -> None:
-        if name in self.decls:
-            self._twice(name, span, self.decls[name].span)
-            return
-        self.decls[name] = d
+        if self._is_new(name, span):
+            self.decls[name] = d
+
+    def _import(self, name: str, d: sx.FromImport | sx.Import, span: Span) -> None:
+        if self._is_new(name, span):
+            self.imports[name] = d
+
+    def _is_new(self, name: str, span: Span) -> bool:
+        before = self.decls.get(name) or self.imports.get(name)
+        if before is not None:
+            self._twice(name, span, before.span)
+        return before is None
 
     def _twice(self, name: str, span: Span, before: Span) -> None:
         self.errors.append(NameError("DV0202", f"{name} is defined twice", span,

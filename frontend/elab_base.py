@@ -273,8 +273,10 @@ class Base:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """The closest of the known names; one that begins alike is preferred."""
-    close = difflib.get_close_matches(name, sorted(set(known)), 4)
+    """The closest of the known names; one that differs in case alone, or else begins alike, is preferred."""
+    known = sorted(set(known))
+    same = [k for k in known if k.lower() == name.lower()]
+    close = same[:1] or difflib.get_close_matches(name, known, 4)
     if not close:
         return None
     alike = [c for c in close if c[:2] == name[:2]]

@@ -261,19 +261,21 @@ class Elaborator(Transforms):
             case sx.Logic(_, "and", items):
                 for i in items:
                     self._learn_assert(i, env)
-            case sx.Compare(_, sx.Name(_, _) | sx.Chain() as left, (("==", right),)):
-                block: list[Value] = []
+            case sx.Compare(_, left, (("==", right),)):
+                sides: list[Value] = []
 
                 def probe() -> Sequence[Atom]:
-                    block.extend([self.elaborate(left, env), self.elaborate(right, env)])
+                    sides.extend([self.elaborate(left, env), self.elaborate(right, env)])
                     return ()
 
                 region = self.region(probe)
-                a, b = block
-                if region.stmts or not isinstance(a, Leaf) or not isinstance(b, Leaf):
+                atoms = [v.atom for v in sides if isinstance(v, Leaf) and not v.rank and v.kind in ("i64", "int?")]
+                if len(atoms) < 2:
                     return
-                if a.kind == b.kind == "i64" and not a.rank and not b.rank:
-                    self.learn(poly_of(a.atom), poly_of(b.atom))
+                p, q = map(poly_of, atoms)
+                # What the probe computes is gone: an equation may not speak of it.
+                if not {*p.vars(), *q.vars()} & {v for s in region.stmts for v in s.vars}:
+                    self.learn(p, q)
 
 
 def check_code(message: str) -> tuple[str, str]:

@@ -202,6 +202,8 @@ def test_effects() -> None:
         b.assert_(b.prim("gt", s, f(0.0), name="ok"), "DV0507", 'the "value" is {0}', s)
         b.assert_(b.prim("lt", s, f(9.0), name="ok"), "DV0502", "sizes")
         b.show("{0} and {1}", s, integer(3))
+        b.show("both {x} = ({0}, {1})", s, integer(3))
+        b.show("s = {0}", s)
         return [s]
 
     assert text([s], body, pretty=False) == """\
@@ -209,7 +211,9 @@ def test_effects() -> None:
   assert ok, "the \\"value\\" is {s}"
   let ok₁ = s < 9.0
   assert ok₁, "DV0502: sizes"
-  let _ = show((s, 3), "{s} and {3}")
+  let _ = show((s, 3), "{0} and {1}")
+  let _ = show((s, 3), "both {x}")
+  let _ = show(s, "s")
   s
 """
 

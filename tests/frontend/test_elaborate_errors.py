@@ -49,6 +49,9 @@ def f(p: f64[3]) = energy(p)""",
     ("""def f(x: f64) = g(x)
 def g(x: f64) = f(x)""",
      "DV0901", "recursion"),
+    ("def f(x: F64) = x", "DV0201", "did you mean f64"),
+    ("schedule f = dce", "DV0901", "schedule declarations"),
+    ('def f(x: f64) = show(x, "{1}")', "DV0308", "from {0}"),
     ("def f(n: i64) -> i64 = if n < 1 then 1 else f(n - 1)",
      "DV0901", ""),
     ("""type S = A(f64) | B

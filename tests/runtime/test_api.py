@@ -388,6 +388,38 @@ def test_printed_derivatives_of_structures(m: dv.Module, name: str, argnums: Any
     assert repr(getattr(again, f"grad_{name}")(*args)) == repr(f(*args)), f.source
 
 
+@pytest.mark.parametrize("text, args", [
+    # An index that is used first inside the sum of the same comprehension.
+    ("def f(v: f64[n]) = (let (s, ys) = loop s = v[0] for i < n into (array) do (s*v[i], [s, s*s]); "
+     "s + sum(sum(r)*sum(r) for r in ys))", ([1.0, 2.0, 0.5],)),
+    # Sizes that an assertion makes a number, or a sum.
+    ("def f(a: f64[n]) = (let w: f64[3] = a; sum(reverse(w)*a[0]*w))", ([1.0, 2.0, 0.5],)),
+    ("def f(a: f64[n, m]) = (let w: f64[3] = a[0]; sum(reverse(a[0])*a[-1]*w))", ([[1.0, 2.0, 0.5], [3.0, 1.0, 2.0]],)),
+    ("def f(a: f64[n], b: f64[m]) -> f64 =\n  assert n == m + 1, \"one more\"\n  sum(a[1:]*a[:-1]*b)",
+     ([1.0, 2.0, 0.5], [3.0, 4.0])),
+])
+def test_printed_derivatives_keep_names_and_sizes(text: str, args: tuple[Any, ...]) -> None:
+    f = dv.compile(text).f
+    again = dv.compile(dv.grad(f).source)
+    assert np.array_equal(again.grad_f(*args), dv.grad(f)(*args))
+
+
+def test_what_is_shown_survives_printing(capfd: pytest.CaptureFixture[str]) -> None:
+    m = dv.compile("""
+type P = {x: f64, y: f64}
+def f(x: f64) -> f64 =
+  let a = show(x*x, "hi {x}")
+  let p = show(P(x = a, y = 2.0), "p")
+  let q = show((a, p.y), "{1}, then {0}")
+  show(q[0]*p.x, "")
+""")
+    m.f(2.0)
+    first = capfd.readouterr().out
+    assert first.splitlines() == ["hi {x} = 4.0", "p = P(x = 4.0, y = 2.0)", "2.0, then 4.0", " = 16.0"]
+    assert dv.compile(dv.grad(m.f).source).grad_f(2.0) == 32.0
+    assert capfd.readouterr().out == first
+
+
 def test_sizes_that_arguments_name(m: dv.Module) -> None:
     v = np.array([1.0, 2.0])
     assert dv.grad(m.sized, 1)(2, v).tolist() == [1, 2] and dv.vjp(m.sized, 2, v)[1](1.0).tolist() == [1, 2]
