@@ -2,7 +2,8 @@
 
 Derivatives read old versions of an array after they have updated it.  Whatever can take an array over
 (an `Update`, a loop that carries it on, a sum that adds to it), and all that depends on it, moves behind
-the last reader of the old version, unless that reader depends on it too.  Effects keep their order.
+the last reader of the old version, unless that reader depends on it too.  A cell that a sum adds waits
+for the sum, so that the array which it is added to is there.  Effects keep their order.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from .ir import (
     Assert,
     Block,
+    Delta,
     If,
     Index,
     Loop,
@@ -41,7 +43,18 @@ class Order:
             for a in self.taken(s):
                 if a not in results:
                     self.read_first(stmts, s, a)
+        for s in b.stmts:
+            if isinstance(s.op, Plus) and self.taken(s):
+                self.cells_last(stmts, s)
         return stmts
+
+    def cells_last(self, stmts: list[Stmt], s: Stmt) -> None:
+        """Moves the cells that only this sum adds to right before it."""
+        for d in [t for t in stmts[:stmts.index(s)] if isinstance(t.op, Delta) and not t.op.value.type.shape]:
+            v = d.vars[0]
+            if v in operands(s.op) and sum(v in self.uses.stmt(t) for t in stmts) == 1:
+                stmts.remove(d)
+                stmts.insert(stmts.index(s), d)
 
     def taken(self, s: Stmt) -> list[Var]:
         """Arrays whose storage this statement may go on with."""

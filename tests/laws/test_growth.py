@@ -72,6 +72,12 @@ CASES: dict[str, tuple[str, Callable[[int], list[object]], float]] = {
     "gradient of soft dynamic time warping": (
         SOFT_DTW + "def main(d: f64[n, m]) = grad(soft_dtw)(d)",
         lambda n: [RNG.uniform(size=(n, n))], 2),
+    "gradient of a table whose corner is guarded": (
+        ("def f(x: f64[n], y: f64[m]) -> f64 =\n  let t = loop t = zeros(n + 1, m + 1) for i < n do\n    loop r = t for j < m do\n"
+        "      let corner = if i == 0 and j == 0 then 0.0 else r[i, j]\n"
+        "      r with [i + 1, j + 1] = (x[i] - y[j])**2 + sin(corner) + r[i, j + 1]\n"
+        "  t[n, m]\ndef main(x: f64[n], y: f64[m]) = grad(f)(x, y)"),
+        lambda n: [RNG.normal(size=n), RNG.normal(size=n)], 2),
     "gradient of forward substitution": (
         ("def f(a: f64[n, n], y: f64[n]) -> f64 =\n"
         "  let x = loop v = zeros(n) for i < n do\n"
