@@ -71,6 +71,19 @@ class _Out:
     step: str = ""  # another operation than the mode's own
 
 
+def _exchanged(lo: Lowerer, op: Loop) -> list[int]:
+    """The array states that go on, updated or not, as other states in turn."""
+    follows: dict[int, int] = {}
+    for k, (v, r) in enumerate(zip(op.states, op.body.results, strict=False)):
+        root = lo.uses.root(r)
+        if v.type.shape and root in op.states and not any(a in op.states for a in v.type.shape):
+            follows[k] = op.states.index(root)
+    moving = {k for k, j in follows.items() if k != j}
+    while rest := {k for k in moving if follows[k] not in moving or k not in {follows[j] for j in moving}}:
+        moving -= rest
+    return sorted(moving)
+
+
 def lower_loop(lo: Lowerer, s: Stmt, op: Loop, wants: Wants) -> None:
     """Emits the loop and binds the results of the statement."""
     _LoopLowering(lo, s, op, wants).run()
@@ -82,6 +95,7 @@ class _LoopLowering:
         self.inside = lo.uses.inside(s)
         self.taken: set[Buf] = set()
         self.trip: Reg | None = None
+        self.exchanged = _exchanged(lo, op)
 
     def run(self) -> None:
         op, n = self.op, len(self.op.states)
@@ -118,6 +132,11 @@ class _LoopLowering:
             self.e.copy(Place(buf), place)
             return _State(v, place=Place(buf), next=spare, sizes=sizes)
         alone = place.buf.root not in self.taken and not (lo.sharing(place) & self.inside) and lo.settle(place)
+        if k in self.exchanged:
+            if not (alone and not place.prefix and place.buf.space == "temp"):
+                return self.copied(v, place, Place(self.e.alloc(v.name, v.type.kind, place.shape)))
+            self.taken.add(place.buf.root)
+            return _State(v, place=place)
         if lo.uses.root(op.body.results[k]) is v:
             want = self.wants.get(self.s.vars[k])
             if want is not None and not want.add and want.at(lo, v) != place and lo.exclusive(want.at(lo, v)):
@@ -156,9 +175,10 @@ class _LoopLowering:
         """
         fronts = {st.place.buf.root for st in states if st.place is not None}
         late: list[tuple[Place, Place]] = []
-        swaps: list[tuple[Buf, Buf]] = []
+        swaps = self.exchanges(states, values)
+        done = {a for pair in swaps for a in pair}
         for st, x in zip(states, values, strict=True):
-            if st.place is None or x == st.place and st.back is None and st.next is None:
+            if st.place is None or st.place.buf in done or x == st.place and st.back is None and st.next is None:
                 continue
             assert isinstance(x, Place)
             if st.next is not None:
@@ -192,6 +212,26 @@ class _LoopLowering:
                 for r, m in zip(st.sizes, st.next.shape, strict=True):
                     self.e.set(r, m)
                 self.e.emit(Free(st.next))
+
+    def exchanges(self, states: list[_State], values: list[Value]) -> list[tuple[Buf, Buf]]:
+        """Pairs of buffers whose exchange, one after the other, gives each state its next value, where
+        arrays that were updated in place change places."""
+        places = {k: states[k].place for k in self.exchanged}
+        at = {p: k for k, p in places.items() if p is not None}
+        after = {k: at.get(x) for k in places if isinstance(x := values[k], Place)}
+        if sorted(after.values(), key=str) != sorted(places, key=str):
+            return []
+        swaps: list[tuple[Buf, Buf]] = []
+        left = set(places)
+        while left:
+            first = k = min(left)
+            while (j := after[k]) != first:
+                assert j is not None
+                swaps.append((places[k].buf, places[j].buf))  # type: ignore[union-attr]
+                left.discard(k)
+                k = j
+            left.discard(k)
+        return swaps
 
     def final_state(self, v: Var, st: _State) -> Value:
         if st.reg is not None:

@@ -94,7 +94,7 @@ NOTHING_KNOWN = Knowledge()
 class Scope:
     """An open region: the statements so far, and what it reads from outside (`uses`, a bit per level)."""
 
-    __slots__ = ("barrier", "cells", "cost", "effects", "fixed", "guard", "index", "kind", "level", "partial", "saved", "stmts", "uses")
+    __slots__ = ("barrier", "carried", "cells", "cost", "effects", "fixed", "guard", "index", "kind", "level", "partial", "saved", "stmts", "uses")
 
     def __init__(self, level: int, kind: str, barrier: int) -> None:
         self.level = level
@@ -102,6 +102,7 @@ class Scope:
         self.stmts: list[Stmt] = []
         self.index: Var | None = None
         self.cells: list[cells.Cell] = []
+        self.carried: frozenset[Var] = frozenset()  # arrays of the function that the loop's states may go on with
         self.guard: Atom | None = None  # the extent of a loop without a head
         self.barrier = barrier
         self.uses = 0

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..compiler.ir import (
@@ -257,10 +257,16 @@ def inline_path(nz: Normaliser, array: Var, es: tuple[Atom, ...]) -> Atom | None
         return None
     bound = _limit(nz, array, es)
     need: dict[Stmt, None] = {}
-    if slice_cost(nz, cur, env, need, bound) > bound:
+    if slice_cost(nz, cur, env, need, bound) > bound or _overwritten(nz, array, need):
         return None
     nz.fire("inline_build")
     return index(nz, instantiate(nz, cur, env), rest, True)
+
+
+def _overwritten(nz: Normaliser, array: Var, need: Iterable[Stmt]) -> bool:
+    """Would the element read an array that a loop around it takes over?  It would have to be copied first."""
+    carried = {v for s in nz.scopes[nz.level(array) + 1:] for v in s.carried}
+    return bool(carried) and any(isinstance(s.op, Index) and s.op.array in carried for s in need)
 
 
 def _limit(nz: Normaliser, array: Var, es: tuple[Atom, ...]) -> float:

@@ -70,6 +70,7 @@ def loop(nz: Normaliser, s: Stmt, op: Loop, env: Env) -> None:
         head_uses, partial, effects = scope.uses, scope.partial, scope.effects
     scope = _enter(nz, index, states)
     scope.guard = extent if head is None else None
+    scope.carried = frozenset(a for a in inits if type(a) is Var and a.type.shape and a in nz.where)
     if extent is not None and not isinstance(extent, Const):
         nz.know = nz.know.learn(nz.poly(extent) - number(1))
     results = nz.run(op.body, env)

@@ -49,12 +49,10 @@ def plan_residuals(op: Loop, linear: set[Var], stored: Container[Stmt]) -> Plan:
     need = needed_primals(op, linear, stored)
     reads: list[Read] = []
     inside = defined(op.body) | {op.index, *op.states}
-    for k, state in enumerate(op.states):
-        if state in need and state not in linear and isinstance(state.type, Array):
-            family = {state}
-            _grow(op.body, family)
-            if op.body.results[k] in family:
-                _reads(op.body, family, (), inside, stored, reads)
+    families = {v: _family(op.body, v) for v in op.states if v not in linear and isinstance(v.type, Array)}
+    for state in _updated(op, families):
+        if state in need:
+            _reads(op.body, families[state], (), inside, stored, reads)
     stops = {r.stmt for r in reads}
     if reads:
         need = needed_primals(op, linear, _Either(stored, stops))
@@ -71,6 +69,27 @@ class _Either:
 
     def __contains__(self, s: object) -> bool:
         return s in self.a or s in self.b
+
+
+def _updated(op: Loop, families: dict[Var, set[Var]]) -> list[Var]:
+    """The states whose arrays go on from step to step: as the same state, or as others in turn."""
+    follows = {v: next((u for u, family in families.items() if r in family), None)
+               for v, r in zip(op.states, op.body.results, strict=False) if v in families}
+    found = []
+    for v in families:
+        u, left = follows[v], len(families)
+        while u is not None and u is not v and left:
+            u, left = follows[u], left - 1
+        if u is v:
+            found.append(v)
+    return found
+
+
+def _family(body: Block, state: Var) -> set[Var]:
+    """The versions of a state in one step."""
+    family = {state}
+    _grow(body, family)
+    return family
 
 
 def _grow(block: Block, family: set[Var]) -> None:

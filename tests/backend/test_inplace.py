@@ -91,6 +91,25 @@ def test_states_that_change_places_after_an_update() -> None:
     agree(function([x, y], lambda b: b.loop(n, lambda i, s: step(b, i, s), inits=[x, y])), [xs, ys])
 
 
+def test_updated_states_that_change_places_are_exchanged() -> None:
+    def step(b: Builder, i: Var, s: Any) -> Any:
+        old = b.index(s[1], i)
+        return [b.update(s[1], [i], b.index(s[0], i)), b.update(s[2], [i], b.prim("mul", old, c(3.0))),
+                b.update(s[0], [i], old)], []
+
+    def body(b: Builder) -> Any:
+        starts = [b.build(n, lambda i, k=k: b.prim("mul", b.index(x, i), c(k))) for k in (1.0, 2.0, 5.0)]
+        outer = b.loop(integer(2), lambda _, s: (b.loop(n, lambda i, t: step(b, i, t), inits=list(s)), []), inits=starts)
+        return [*outer, *starts[:1]]
+
+    fn = function([x], body)
+    agree(fn, [xs], [xs[:0]])
+    inner = [t for t in walk(lower(fn).body) if isinstance(t, For) and not any(isinstance(u, For) for u in walk(t.body))]
+    steps = [t.body for t in inner if any(isinstance(u, Swap) for u in t.body)]
+    assert [sum(isinstance(u, Swap) for u in body) for body in steps] == [2]
+    assert not any(isinstance(u, CopyIn) for body in steps for u in walk(body))
+
+
 def test_both_states_become_one_value() -> None:
     def step(b: Builder, i: Var, s: Any) -> Any:
         u = b.update(s[0], [i], c(7.0))
@@ -315,6 +334,21 @@ def test_sum_onto_a_state() -> None:
             u = b.update(s[0], [i], c(0.0))
             scattered = b.reduce("sum", i, lambda j: b.delta([n], [j], b.index(x, i)))
             return [b.plus(u, scattered, b.delta([n], [i], b.index(x, i)))], [("build", s[0])]
+
+        return b.loop(n, step, inits=[b.fill([n], c(1.0))], down=True)
+
+    fn = function([x], body)
+    agree(fn, [xs])
+    assert lower(fn).copies == []
+    assert count(fn, FillIn) == 1
+
+
+def test_cell_that_is_made_before_the_state_it_is_added_to() -> None:
+    def body(b: Builder) -> Any:
+        def step(i: Var, s: Any) -> Any:
+            cell = b.delta([n], [i], b.index(x, i))
+            u = b.update(s[0], [i], c(0.0))
+            return [b.plus(u, cell)], [("build", b.index(s[0], i))]
 
         return b.loop(n, step, inits=[b.fill([n], c(1.0))], down=True)
 

@@ -10,6 +10,7 @@ import pytest
 from derivant.compiler.errors import Error, Source
 from derivant.compiler.interpret import cost, run
 from derivant.compiler.ir import Assert, If, Index, Loop, Program, Show, all_stmts
+from derivant.compiler.lower import lower
 from derivant.compiler.verify import verify
 from derivant.frontend.modules import load_module
 from derivant.passes import pipelines
@@ -135,3 +136,10 @@ def test_work_is_shared() -> None:
 def test_shows_survive() -> None:
     _, done = optimised('def main(x: f64) =\n  let unused = show(x, "x")\n  x')
     assert any(isinstance(s.op, Show) for s in all_stmts(done.functions["main"].body))
+
+
+def test_what_a_loop_overwrites_is_read_before_it() -> None:
+    """The three elements are a temporary; read inside the loop that stores them, all of `w` would be copied."""
+    _, done = optimised("def main(v: f64[n]) = loop w = v for i < n - 3 do w with [i:i+3] = w[i+1:i+4] * 0.5")
+    (f,) = done.functions.values()
+    assert lower(f).copies == ["w (initial state)"]

@@ -390,8 +390,8 @@ def test_printed_derivatives_of_structures(m: dv.Module, name: str, argnums: Any
 
 @pytest.mark.parametrize("text, args", [
     # An index that is used first inside the sum of the same comprehension.
-    ("def f(v: f64[n]) = (let (s, ys) = loop s = v[0] for i < n into (array) do (s*v[i], [s, s*s]); "
-     "s + sum(sum(r)*sum(r) for r in ys))", ([1.0, 2.0, 0.5],)),
+    ("def f(v: f64[n]) =\n  let (s, ys) = loop s = v[0] for i < n into (array) do (s*v[i], [s, s*s])\n  s + sum(sum(r)*sum(r) for r in ys)",
+     ([1.0, 2.0, 0.5],)),
     # Sizes that an assertion makes a number, or a sum.
     ("def f(a: f64[n]) = (let w: f64[3] = a; sum(reverse(w)*a[0]*w))", ([1.0, 2.0, 0.5],)),
     ("def f(a: f64[n, m]) = (let w: f64[3] = a[0]; sum(reverse(a[0])*a[-1]*w))", ([[1.0, 2.0, 0.5], [3.0, 1.0, 2.0]],)),
