@@ -44,7 +44,7 @@ from .ir import (
     regions,
 )
 from .primitives import PRIMITIVES
-from .printer_names import Names, RawNames, clean, constant, may_shadow, quoted
+from .printer_names import Names, RawNames, constant, function_name, may_shadow, quoted
 
 _WIDTH = 100
 _NESTED = 60
@@ -75,7 +75,7 @@ def print_function(
 
     Its parameters keep their names where they can: they shadow builtins that the text does not use.
     """
-    taken = [clean(n) for n in (functions or {f.name: f})]
+    taken = [function_name(n) for n in (functions or {f.name: f})]
     text = _Printer(f, Names(names, taken), pretty).function(f)
     given = dict(names or {})
     kept = {v.name: v for v in (*f.sizes, *f.params) if v not in given and may_shadow(v.name, text)}
@@ -131,14 +131,14 @@ class _Printer:
         for v in (*f.params, *f.sizes):
             self.names(v)
         params = ", ".join(f"{self.names(p)}: {self.type(p.type)}" for p in f.params)
-        head = f"def {clean(f.name)}({params}){self.result(f)} ="
+        head = f"def {function_name(f.name)}({params}){self.result(f)} ="
         lines = [head, *_indent(self.block(f.body))]
         if f.derivative is not None:
             names = [self.names(p) for p in f.params]
             tangents = [self.names.fresh(f"d{self.names(p)}") for p in f.params if is_float(p.type)]
             along = _tuple(tangents)
-            value = f"{clean(f.derivative)}({', '.join([*names, *tangents])})"
-            lines += ["", f"derivative {clean(f.name)}({', '.join(names)}) along {along} = {value}"]
+            value = f"{function_name(f.derivative)}({', '.join([*names, *tangents])})"
+            lines += ["", f"derivative {function_name(f.name)}({', '.join(names)}) along {along} = {value}"]
         return "\n".join(lines) + "\n"
 
     def type(self, t: Type) -> str:
@@ -289,10 +289,10 @@ class _Printer:
             case ArgSort(a):
                 return _post(f"argsort({self.atom(a, 0)})")
             case Call(fn, args):
-                return _post(f"{clean(fn)}({self.atoms(args)})")
+                return _post(f"{function_name(fn)}({self.atoms(args)})")
             case Jvp(fn, args, tangents):
                 moving = [self.zero(a) if t is None else self.atom(t, 0) for a, t in zip(args, tangents, strict=True)]
-                return _post(f"jvp({clean(fn)}, {self.value(args)}, {_tuple(moving)})")
+                return _post(f"jvp({function_name(fn)}, {self.value(args)}, {_tuple(moving)})")
             case If(c, then, orelse):
                 return self.branch(self.atom(c, _OR), self.block(then), self.block(orelse))
             case Loop():
@@ -336,7 +336,7 @@ class _Printer:
         results = [v for v in s.vars[:n] if is_float(v.type)]
         moving = [self.zero(v) if c is None else self.atom(c, 0) for v, c in zip(results, op.cotangents, strict=True)]
         return [
-            f"let ({values}, {pull}) = vjp({clean(op.fn)}, {self.atoms(op.args)})",
+            f"let ({values}, {pull}) = vjp({function_name(op.fn)}, {self.atoms(op.args)})",
             f"let {_tuple(names)} = {pull}({_tuple(moving)})",
         ]
 

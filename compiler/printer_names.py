@@ -35,6 +35,12 @@ def clean(name: str) -> str:
     return name if name and not name[0].isdecimal() else f"t{name}"
 
 
+def function_name(name: str) -> str:
+    """The nearest identifier that is no word of the language."""
+    name = clean(name)
+    return f"{name}_" if name in RESERVED else name
+
+
 def may_shadow(name: str, text: str) -> bool:
     """May a parameter of a function with this text have the name of a builtin?  Yes, if the text does without it."""
     return name in RESERVED and name not in KEYWORDS and not re.search(rf"\b{name}\b", text)

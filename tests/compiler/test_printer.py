@@ -9,7 +9,7 @@ from derivant.compiler.build import Builder, make_function
 from derivant.compiler.errors import Source
 from derivant.compiler.ir import Array, Atom, Const, Function, Scalar, Stmt, Var, integer
 from derivant.compiler.printer import print_function, print_program, statement_text
-from derivant.compiler.printer_names import Names, constant
+from derivant.compiler.printer_names import Names, constant, function_name
 from derivant.frontend.parser import parse
 
 from .core_programs import F64, I64, Case, cases, f, size, vector
@@ -183,6 +183,10 @@ def test_names() -> None:
     assert names(vs[1]) == "x₁"
     v = Var("y", F64)
     assert print_function(Function("g", (v,), Builder().finish([v])), {v: "z"}) == "def g(z: f64) -> f64 =\n  z\n"
+
+
+def test_functions_are_not_named_like_words_of_the_language() -> None:
+    assert [function_name(n) for n in ("fn", "sum", "f", "x y")] == ["fn_", "sum_", "f", "x_y"]
 
 
 def test_names_are_free_again_behind_a_region() -> None:
