@@ -52,6 +52,7 @@ from .loops import (
 from .lower_dest import Dest, Value, Wants, storable
 from .lower_emit import Emitter, mark_polls
 from .lower_if import lower_if
+from .lower_interchange import interchange
 from .lower_live import Liveness, Uses
 from .lower_loops import lower_loop
 from .lower_order import Order
@@ -108,7 +109,7 @@ class Lowerer:
                 results.append(self.hand_over(v))
             else:
                 results.append(v)
-        body = self.e.regions[0].body
+        body = interchange(self.e.regions[0].body)
         mark_polls(body)
         return LoopFunction(self.fn.name, params, results, body, self.e.sites, self.copies)
 
