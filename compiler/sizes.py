@@ -128,6 +128,14 @@ def number(n: int) -> Poly:
     return Poly({(): n})
 
 
+def product(shape: Iterable[Atom]) -> Poly:
+    """How many elements an array of this shape has."""
+    total = number(1)
+    for s in shape:
+        total = total * poly_of(s)
+    return total
+
+
 def of_factor(f: Factor) -> Poly:
     return Poly({(f,): 1})
 

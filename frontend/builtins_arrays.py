@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..compiler.errors import Span
 from ..compiler.ir import FLOATS, Atom, Const, Var
-from ..compiler.sizes import Poly, number, poly_of
+from ..compiler.sizes import Poly, number, poly_of, product
 from . import values as vs
 from .builtins_base import (
     array,
@@ -21,7 +21,6 @@ from .builtins_base import (
     sizes,
     vector,
 )
-from .builtins_reduce import flat, unravel
 from .values import ArrayV, Leaf, TupleV, Value, axes_of
 
 if TYPE_CHECKING:
@@ -182,7 +181,7 @@ def transpose(elab: Elaborator, span: Span, v: Value, order: Sequence[Value]) ->
 def reshape(elab: Elaborator, span: Span, v: Value, n: Sequence[Value]) -> Value:
     a = array(elab, "reshape", v, span)
     old, new = axes_of(a), sizes(elab, "reshape", n, span)
-    before, after = _product(old), _product(new)
+    before, after = product(old), product(new)
     elab.equate(after, before, span, f"reshape: {elab.show_size(before)} elements can't take this shape", checked=True,
                 names=("the new shape", "the array"),
                 note=f"the new shape has {elab.show_size(after)} elements, the array {elab.show_size(before)}")
@@ -191,7 +190,7 @@ def reshape(elab: Elaborator, span: Span, v: Value, n: Sequence[Value]) -> Value
         place: Atom = idx[0]
         for i, size in zip(idx[1:], new[1:], strict=True):
             place = elab.b.prim("add", elab.b.prim("mul", place, size), i)
-        return elab.index_value(a, unravel(elab, place, old), safe=True)
+        return elab.index_value(a, elab.unravel(place, old), safe=True)
 
     return elab.build(new, cell)
 
@@ -200,18 +199,11 @@ def reshape(elab: Elaborator, span: Span, v: Value, n: Sequence[Value]) -> Value
 def flatten(elab: Elaborator, span: Span, v: Value) -> Value:
     a = array(elab, "flatten", v, span)
     if isinstance(a, Leaf):
-        return flat(elab, a, span)
+        return elab.flat(a)
     if len(a.axes) == 1:
         return a
-    return elab.build([elab.atom(_product(a.axes))],
-                      lambda idx: elab.index_value(a, unravel(elab, idx[0], a.axes), safe=True))
-
-
-def _product(shape: Sequence[Atom]) -> Poly:
-    total = number(1)
-    for s in shape:
-        total = total * poly_of(s)
-    return total
+    return elab.build([elab.atom(product(a.axes))],
+                      lambda idx: elab.index_value(a, elab.unravel(idx[0], a.axes), safe=True))
 
 
 @builtin("argsort", "v", "the stable order that sorts a vector; NaN stands last")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..compiler.errors import Span
 from ..compiler.ir import Atom, Var
 from ..compiler.sizes import in_range, poly_of
+from . import builtins_reduce  # noqa: F401  # its functions get their generators here
 from . import types as ty
 from . import values as vs
 from .builtins_base import TABLE, array, builtin, expected, function
@@ -24,8 +25,6 @@ def _reduction(mode: str) -> Callable[..., Value]:
     def reduce(elab: Elaborator, gen: GenArg, args: Sequence[Value], named: Named, span: Span) -> Value:
         _alone(elab, mode, args, named, span)
         with elab.at(span):
-            if mode.startswith("arg") and gen.gens.cond is None and len(gen.gens.gens) > 1:
-                return elab.apply(TABLE[mode], [_comprehension(elab, gen)], span)
             return elab.reduce_gen(mode, gen)
 
     return reduce

@@ -113,7 +113,7 @@ def _place(mode: str) -> Callable[..., Value]:
         x = numbers(elab, mode, v, span)
         over = axes(elab, mode, axis, x.rank, span)
         if over is None:
-            x = flat(elab, x, span)
+            x = elab.flat(x)
             over = (0,)
         if len(over) > 1:
             elab.type_error("DV0313", f"{mode} goes along one axis", span)
@@ -159,31 +159,10 @@ def count(elab: Elaborator, span: Span, v: Value, axis: Value | None) -> Value:
 # ---------------------------------------------------------------- by functions of vectors
 
 
-def flat(elab: Elaborator, x: Leaf, span: Span) -> Leaf:
-    """All elements in one axis."""
-    if x.rank == 1:
-        return x
-    extent: Value = vs.int_lit(1)
-    for s in x.shape:
-        extent = elab.binary("*", extent, Leaf(s), span)
-    assert isinstance(extent, Leaf)
-    return Leaf(elab.b.build(extent.atom, lambda i: elab.b.index(x.atom, *unravel(elab, i, x.shape), safe=True)),
-                x.flex)
-
-
-def unravel(elab: Elaborator, place: Atom, shape: Sequence[Atom]) -> list[Atom]:
-    """The indices of the element that stands at `place` in row-major order."""
-    index: list[Atom] = []
-    for size in reversed(shape[1:]):
-        index.append(elab.b.prim("mod", place, size))
-        place = elab.b.prim("floordiv", place, size)
-    return [place, *reversed(index)]
-
-
 def along(elab: Elaborator, f: FnV, x: Leaf, axis: int | None, span: Span) -> Value:
     """A function of a vector on all elements, or on each line along an axis."""
     if axis is None:
-        return elab.apply(f, [flat(elab, x, span)], span)
+        return elab.apply(f, [elab.flat(x)], span)
     kept = [s for k, s in enumerate(x.shape) if k != axis]
 
     def cell(idx: Sequence[Var]) -> Value:

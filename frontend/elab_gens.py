@@ -12,6 +12,7 @@ from ..compiler.sizes import Poly, nonneg, number, of_factor, poly_of
 from . import syntax as sx
 from . import values as vs
 from .elab_calls import Calls
+from .names import pattern_names
 from .values import BareIndex, Env, GenArg, Leaf, Value, leaves, map_leaves
 
 Gen = sx.GenBare | sx.GenBelow | sx.GenRange | sx.GenIn
@@ -271,45 +272,36 @@ class Generators(Calls):
                                 help="count(…) counts the true ones" if mode == "sum" else None)
             return [(mode, v)]
 
-        simple = gen.gens.cond is None and len(gen.gens.gens) == 1
-        if mode in ("max", "min", "argmax", "argmin") and not simple:
-            if mode.startswith("arg") and gen.gens.cond is None and len(gen.gens.gens) > 1:
-                self.not_yet(f"{mode} over several generators", gen.span, f"{mode} of a vector")
-            array = self.filtered(lambda s: self.elaborate(gen.body, s), gen.gens, gen.env, gen.span) \
-                if gen.gens.cond is not None or depends(gen.gens) else None
-            if array is not None:
-                return self.reduce_array(mode, array, gen.span)
+        if mode in ("max", "min", "argmax", "argmin"):
+            if gen.gens.cond is not None or depends(gen.gens):
+                collect = self.filtered
+            elif mode.startswith("arg") and len(gen.gens.gens) > 1:
+                collect = self.comprehension
+            else:
+                return self.nest(gen.gens, gen.env, inner, gen.span)[0]
+            array = collect(lambda s: inner(s)[0][1], gen.gens, gen.env, gen.span)
+            assert isinstance(array, Leaf)
+            return self.reduce_array(mode, array)
         return self.nest(gen.gens, gen.env, inner, gen.span)[0]
 
-    def reduce_array(self, mode: str, v: Value, span: Span) -> Value:
-        """A reduction over all elements of an array of scalars."""
-        if not isinstance(v, Leaf) or not v.rank:
-            self.type_error("DV0311", f"{mode} takes an array, this is {vs.show_type(v)}", span)
+    def reduce_array(self, mode: str, v: Leaf) -> Value:
+        """A reduction over all elements of an array of scalars; the places of `argmax` in the flattened array."""
+        extremes = mode in ("max", "min", "argmax", "argmin")
 
         def go(a: Atom) -> Atom:
-            if mode in ("max", "min", "argmax", "argmin"):
+            if extremes:
                 self.nonempty(a.type.shape[0], mode)
             return self.b.reduce(mode, a.type.shape[0], lambda i: (
                 go(self.b.index(a, i, safe=True)) if len(a.type.shape) > 1 else self.b.index(a, i, safe=True)))
 
-        return Leaf(go(v.atom), v.flex and not mode.startswith("arg"))
+        place = mode.startswith("arg")
+        return Leaf(go(self.flat(v).atom if place else v.atom), v.flex and not place)
 
     # ------------------------------------------------ filters
 
     def filtered(self, body: Callable[[Env], Value], gens: sx.Gens, env: Env, span: Span) -> Value:
         """`[e for gens if c]`: counts, notes the places, gathers; flat, of unknown size."""
-        bounds: dict[int, Poly] = {}
-        if any(isinstance(g, sx.GenBare) for g in gens.gens):
-            self.region(lambda: self._try_bounds(body, gens, env, span, bounds))
-
-        def opened(k: int, scope: Env) -> Head:
-            g = gens.gens[k]
-            if k in bounds:
-                assert isinstance(g, sx.GenBare)
-                n = self.atom(bounds[k])
-                i = Var(g.name, Scalar("i64"), extent=n, nonneg=True)
-                return Head(i, n, lambda s: s.names.__setitem__(g.name, Leaf(i)))
-            return self.open(g, scope)
+        opened = self.opener(body, gens, env, span)
 
         def holds(scope: Env) -> Atom:
             if gens.cond is None:
@@ -332,23 +324,8 @@ class Generators(Calls):
 
         def element(idx: Sequence[Atom]) -> Value:
             scope = env
-            for g, (_, k) in enumerate(zip(gens.gens, states[1:], strict=True)):
-                head = opened(g, scope)
-                scope = Env(scope)
-                at = self.b.index(k, *idx, safe=True)
-                where = head.index
-                mine = scope
-
-                def bind(head: Head = head, mine: Env = mine) -> Sequence[Atom]:
-                    head.bind(mine)
-                    return ()
-
-                block = self.b.region(bind)
-                copies: dict[Var, Atom] = {where: at}
-                self.b.splice(block, copies)
-                for name, v in list(mine.names.items()):
-                    mine.names[name] = map_leaves(v, lambda x, at=copies: Leaf(  # type: ignore[misc]
-                        at.get(x.atom, x.atom) if isinstance(x.atom, Var) else x.atom, x.flex))
+            for g, places in enumerate(states[1:]):
+                scope = self.bound_at(opened(g, scope), scope, self.b.index(places, *idx, safe=True))
             return body(scope)
 
         cell_check: list[Value] = []
@@ -361,6 +338,42 @@ class Generators(Calls):
         i = Var("k", Scalar("i64"), extent=n, nonneg=True)
         head = Head(i, n, lambda scope: None)
         return self.emit_gen(head, env, lambda scope: [("build", cell((i,)))], span, True)[0]
+
+    def opener(self, body: Callable[[Env], Value], gens: sx.Gens, env: Env, span: Span) -> Callable[[int, Env], Head]:
+        """Opens the generators by number; the bounds of bare ones are found beforehand."""
+        bounds: dict[int, Poly] = {}
+        if any(isinstance(g, sx.GenBare) for g in gens.gens):
+            self.region(lambda: self._try_bounds(body, gens, env, span, bounds))
+
+        def opened(k: int, scope: Env) -> Head:
+            g = gens.gens[k]
+            if k in bounds:
+                assert isinstance(g, sx.GenBare)
+                n = self.atom(bounds[k])
+                i = Var(g.name, Scalar("i64"), extent=n, nonneg=True)
+                return Head(i, n, lambda s: s.names.__setitem__(g.name, Leaf(i)))
+            return self.open(g, scope)
+
+        return opened
+
+    def bound_at(self, head: Head, scope: Env, at: Atom, steps: bool = False) -> Env:
+        """The scope inside a generator where its index is `at`, or at this one of its `steps`."""
+        if steps and head.down:
+            assert head.extent is not None
+            at = self.b.prim("sub", self.fold("sub", head.extent, integer(1)), at)
+        self.below.pop(head.index, None)
+        inner = Env(scope)
+
+        def bind() -> Sequence[Atom]:
+            head.bind(inner)
+            return ()
+
+        copies: dict[Var, Atom] = {head.index: at}
+        self.b.splice(self.b.region(bind), copies)
+        for name, v in list(inner.names.items()):
+            inner.names[name] = map_leaves(v, lambda x: Leaf(
+                copies.get(x.atom, x.atom) if isinstance(x.atom, Var) else x.atom, x.flex))
+        return inner
 
     def _try_bounds(self, body: Callable[[Env], Value], gens: sx.Gens, env: Env, span: Span,
                     bounds: dict[int, Poly]) -> Sequence[Atom]:
@@ -425,9 +438,23 @@ def sign(c: int) -> str:
 
 
 def depends(gens: sx.Gens) -> bool:
-    """May a later generator be empty for some values of an earlier one?"""
-    names = {g.name for g in gens.gens if not isinstance(g, sx.GenIn)}
-    return any(isinstance(g, sx.GenBelow | sx.GenRange) and mentions(g, names) for g in gens.gens[1:])
+    """May a later generator have another size for some values of an earlier one?"""
+    names: set[str] = set()
+    for g in gens.gens:
+        if not (isinstance(g, sx.GenIn) and is_row(g.value)) and mentions(g, names):
+            return True
+        names.update(pattern_names(g.pattern) if isinstance(g, sx.GenIn) else (g.name,))
+    return False
+
+
+def is_row(e: sx.Expr) -> bool:
+    """A part of a value that has the same size everywhere."""
+    match e:
+        case sx.IndexE(_, base, index):
+            return is_row(base) and not any(isinstance(i, sx.Slice) for i in index)
+        case sx.Field(_, base, _):
+            return is_row(base)
+    return isinstance(e, sx.Name)
 
 
 def mentions(node: object, names: set[str]) -> bool:

@@ -11,7 +11,7 @@ from ..compiler.ir import Atom, Var, integer
 from ..compiler.sizes import in_range, nonneg, of_factor, poly_of
 from . import syntax as sx
 from . import values as vs
-from .elab_loops import Loops
+from .elab_into import Into
 from .elab_values import settled, wider
 from .values import ArrayV, Env, Leaf, RecordV, TupleV, Value, leaves, map_leaves
 
@@ -25,7 +25,7 @@ class Range:
     whole: bool
 
 
-class Indexing(Loops):
+class Indexing(Into):
     # ------------------------------------------------ reading
 
     def index_expr(self, e: sx.IndexE, env: Env) -> Value:

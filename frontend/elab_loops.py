@@ -1,38 +1,22 @@
-"""`for … into` and `loop`: states of any structure, collected outs, literal states, unknown sizes."""
+"""Core loops with states: of any structure, of literals, of unknown sizes; steps that are looked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..compiler.build import array_type
 from ..compiler.errors import Error, SizeError, Span
-from ..compiler.ir import Atom, Block, Loop, Scalar, Var, integer
+from ..compiler.ir import Atom, Block, Const, If, Loop, Scalar, Var, integer
 from ..compiler.sizes import poly_of
 from . import syntax as sx
 from . import types as ty
 from . import values as vs
-from .elab_base import did_you_mean
 from .elab_gens import Gen, Generators, Head, Pairs
-from .elab_types import Match, Signature
 from .elab_values import settled, wider
-from .names import pattern_names
 from .values import Env, Leaf, TupleV, Value, leaves, map_leaves, rebuild
 
-PLAIN = {"array": "build", "sum": "sum", "prod": "prod", "max": "max", "min": "min", "any": "any", "all": "all",
-         "argmax": "argmax", "argmin": "argmin", "count": "count", "steps": "steps", "build": "build"}
-NO_UNIT = frozenset(["array", "build", "max", "min", "argmax", "argmin"])
-KEPT, ONE_KEPT = "the values that a filter keeps", "one of them"  # names that no program can write
-
-
-@dataclass(frozen=True, eq=False)
-class Mode:
-    """How one value of a step is collected: a word, `reduce(op, unit)` or `accumulate(base)`."""
-
-    word: str
-    span: Span
-    op: Value | None = None
-    base: Value | None = None
+YES, NO = Const(True, "bool"), Const(False, "bool")
 
 
 @dataclass(eq=False)
@@ -49,193 +33,13 @@ class Plan:
 
 
 Inner = Callable[[Env, Value], tuple[Value, Pairs]]
+Test = Callable[[Env, Value], Atom]
 
 
 class Loops(Generators):
-    # ------------------------------------------------ modes
-
-    def mode(self, e: sx.Expr, env: Env) -> Mode:
-        match e:
-            case sx.Paren(_, inner):
-                return self.mode(inner, env)
-            case sx.Name(span, name) if name in PLAIN:
-                return Mode(name, span)
-            case sx.Call(span, sx.Name(_, "reduce"), args, None) if len(args) == 2:
-                op, unit = (self.elaborate(a.value, env) for a in args)
-                return Mode("reduce", span, op, unit)
-            case sx.Call(span, sx.Name(_, "accumulate"), args, None) if len(args) == 1:
-                return Mode("accumulate", span, None, self.elaborate(args[0].value, env))
-        modes = [m for m in PLAIN if m != "build"]
-        help = did_you_mean(e.id, modes) if isinstance(e, sx.Name) else None
-        self.type_error("DV0306", f"a mode is one of {', '.join(modes)}, reduce(op, unit) or accumulate(base)", e.span,
-                        help=help)
-
-    def pair(self, mode: Mode, v: Value, span: Span) -> tuple[str, Value]:
-        """The core mode and value for what a step gives."""
-        match mode.word:
-            case "count":
-                return "sum", Leaf(self.b.prim("i64", self.condition(v, span)))
-            case "any" | "all":
-                return mode.word, Leaf(self.condition(v, span))
-            case "accumulate":
-                return "sum", self.scatter(mode, v, span)
-            case "array":
-                return "build", v
-        if mode.word not in ("build", "sum") and not (isinstance(v, Leaf) and not v.rank and v.kind != "bool"):
-            self.type_error("DV0308", f"{mode.word} takes numbers, this is {vs.show_type(v)}", span)
-        return PLAIN[mode.word], v
-
-    def scatter(self, mode: Mode, v: Value, span: Span) -> Value:
-        """One step of `accumulate(base)`: the value at its index, zeros elsewhere."""
-        base = mode.base
-        if not isinstance(v, TupleV) or len(v.items) != 2 or not isinstance(base, Leaf) or not base.rank:
-            self.type_error("DV0308", "accumulate(base) takes an array and steps (index, value)", span)
-        index, value = v.items
-        parts = index.items if isinstance(index, TupleV) else (index,)
-        at = [self.scalar(p, "i64", "an index", span) for p in parts]
-        kind = settled(base.flex_kind) if not base.flex or not isinstance(value, Leaf) else value.kind
-        if not isinstance(value, Leaf) or value.rank != base.rank - len(at) or wider(value.flex_kind, kind) != kind:
-            self.type_error("DV0308", f"the value to accumulate does not fit {vs.show_type(base)}", span)
-        return Leaf(self.b.delta(base.shape, at, self.to_kind(value, kind).atom))
-
-    # ------------------------------------------------ for … into
-
-    def for_into(self, e: sx.For, env: Env) -> Value:
-        if e.into is None:
-            return self.comprehension(lambda s: self.elaborate(e.body, s), e.gens, env, e.span)
-        if e.gens.cond is not None and any(isinstance(m, sx.Name) and m.id in NO_UNIT for m in e.into):
-            return self.for_kept(e, env)
-        modes = [self.mode(m, env) for m in e.into]
-        monoids = [m for m in modes if m.word == "reduce"]
-        if monoids:
-            return self.for_monoids(e, env, modes)
-
-        def inner(scope: Env) -> Pairs:
-            return self.step_pairs(modes, self.elaborate(e.body, scope), e.body.span)
-
-        found = self.nest(e.gens, env, inner, e.span)
-        results = [self.with_base(m, v, e.span) for m, v in zip(modes, found, strict=True)]
-        return results[0] if len(results) == 1 else TupleV(tuple(results))
-
-    def for_kept(self, e: sx.For, env: Env) -> Value:
-        """A filter with a mode that has no unit: first the values of the steps that it keeps, then a loop over these."""
-        kept = self.filtered(lambda s: self.elaborate(e.body, s), e.gens, env, e.span)
-        scope = Env(env, {KEPT: kept})
-        every = sx.Gens(e.span, (sx.GenIn(e.span, sx.PName(e.span, ONE_KEPT), sx.Name(e.span, KEPT)),), None)
-        return self.for_into(replace(e, gens=every, body=sx.Name(e.body.span, ONE_KEPT)), scope)
-
-    def step_pairs(self, modes: Sequence[Mode], v: Value, span: Span) -> Pairs:
-        items: Sequence[Value] = (v,)
-        if len(modes) > 1:
-            if not isinstance(v, TupleV) or len(v.items) != len(modes):
-                self.type_error("DV0306", f"{len(modes)} modes take a tuple of {len(modes)}, this is {vs.show_type(v)}",
-                                span)
-            items = v.items
-        return [self.pair(m, x, span) for m, x in zip(modes, items, strict=True)]
-
-    def with_base(self, mode: Mode, v: Value, span: Span) -> Value:
-        if mode.word != "accumulate":
-            return v
-        assert isinstance(mode.base, Leaf) and isinstance(v, Leaf)
-        return Leaf(self.b.plus(self.to_kind(mode.base, v.kind).atom, v.atom))
-
-    def for_monoids(self, e: sx.For, env: Env, modes: Sequence[Mode]) -> Value:
-        """`reduce(op, unit)` among the modes: a state that runs along."""
-        units = TupleV(tuple(m.base for m in modes if m.word == "reduce" and m.base is not None))
-
-        def step(scope: Env, state: Value) -> tuple[Value, Pairs]:
-            v = self.elaborate(e.body, scope)
-            items = v.items if len(modes) > 1 and isinstance(v, TupleV) else (v,)
-            if len(items) != len(modes):
-                self.type_error("DV0306", f"{len(modes)} modes take a tuple of {len(modes)}", e.body.span)
-            assert isinstance(state, TupleV)
-            states = iter(state.items)
-            nexts: list[Value] = []
-            pairs: list[tuple[str, Value]] = []
-            for m, x in zip(modes, items, strict=True):
-                if m.word == "reduce":
-                    assert m.op is not None
-                    nexts.append(self.apply(m.op, [next(states), x], m.span))
-                else:
-                    pairs.append(self.pair(m, x, e.body.span))
-            return TupleV(tuple(nexts)), pairs
-
-        state, outs, _ = self.run_loop(units, None, e.gens, None, env, step, e.span)
-        assert isinstance(state, TupleV)
-        states, others = iter(state.items), iter(outs)
-        results = [next(states) if m.word == "reduce" else self.with_base(m, next(others), e.span) for m in modes]
-        return results[0] if len(results) == 1 else TupleV(tuple(results))
-
-    # ------------------------------------------------ loop
-
-    def loop(self, e: sx.Loop, env: Env) -> Value:
-        if e.gens is not None and e.gens.cond is not None and e.into and e.cond is None:
-            return self.loop_kept(e, e.gens, env)
-        init = self.elaborate(e.init, env)
-        if vs.has_function(init) or any(isinstance(v, vs.StrV) for v in (init,)):
-            self.type_error("DV0317", "a function may not be a loop's state", e.init.span)
-        open_ = None
-        if e.type is not None:
-            t = self.resolve(e.type, Signature(env, open=False))
-            m = Match()
-            self.match_type(t, vs.type_of(init), m, "the loop's first state", e.init.span)
-            init = self.fit(init, t)
-            self.solve(m, (), checked=True)
-            open_ = open_axes(t)
-        modes = [self.mode(m_, env) for m_ in e.into or ()]
-
-        def step(scope: Env, state: Value) -> tuple[Value, Pairs]:
-            before = set(scope.names)
-            self.bind_pattern(e.pattern, state, scope)
-            for name in scope.names.keys() - before:
-                self.name_leaves(name, scope.names[name])
-            v = self.elaborate(e.body, scope)
-            if not modes:
-                return v, ()
-            if not isinstance(v, TupleV) or len(v.items) != len(modes) + 1:
-                self.type_error("DV0306", f"this loop's step gives (state, {', '.join(m.word for m in modes)}), "
-                                f"not {vs.show_type(v)}", e.body.span)
-            counted = [(m, x) for m, x in zip(modes, v.items[1:], strict=True) if m.word != "steps"]
-            return v.items[0], [self.pair(m, x, e.body.span) for m, x in counted]
-
-        def cond(scope: Env, state: Value) -> Atom:
-            assert e.cond is not None
-            self.bind_pattern(e.pattern, state, scope)
-            with self.at(e.cond.span):
-                return self.condition(self.elaborate(e.cond, scope), e.cond.span)
-
-        state, outs, trip = self.run_loop(init, open_, e.gens, cond if e.cond is not None else None, env, step, e.span)
-        if not modes:
-            return state
-        results: list[Value] = [state]
-        others = iter(outs)
-        for m_ in modes:
-            if m_.word == "steps":
-                if trip is None:
-                    self.type_error("DV0306", "steps counts the steps of a while", m_.span)
-                results.append(Leaf(trip))
-            else:
-                results.append(self.with_base(m_, next(others), e.span))
-        return TupleV(tuple(results))
-
-    def loop_kept(self, e: sx.Loop, gens: sx.Gens, env: Env) -> Value:
-        """A filter in a loop that collects: first the steps that it keeps, then a loop over these."""
-        span = gens.span
-        bound = dict.fromkeys(n for g in gens.gens for n in (
-            pattern_names(g.pattern) if isinstance(g, sx.GenIn) else (g.name,)) if n != "_")
-        names: list[sx.Expr] = [sx.Name(span, n) for n in bound]
-        patterns: list[sx.Pattern] = [sx.PName(span, n) for n in bound]
-        if not bound:
-            names, patterns = [sx.Bool(span, True)], [sx.PWild(span)]
-        step = names[0] if len(names) == 1 else sx.Tuple(span, tuple(names))
-        pattern = patterns[0] if len(patterns) == 1 else sx.PTuple(span, tuple(patterns))
-        kept = self.filtered(lambda s: self.elaborate(step, s), gens, env, span)
-        every = sx.Gens(span, (sx.GenIn(span, pattern, sx.Name(span, KEPT)),), None)
-        return self.loop(replace(e, gens=every), Env(env, {KEPT: kept}))
-
     def run_loop(
         self, init: Value, open_: list[tuple[bool, ...]] | None, gens: sx.Gens | None,
-        cond: Callable[[Env, Value], Atom] | None, env: Env, step: Inner, span: Span,
+        cond: Test | None, env: Env, step: Inner, span: Span,
     ) -> tuple[Value, list[Value], Atom | None]:
         """The loop, in rounds until the kinds of literal states are found."""
         leaf_list = list(leaves(init))
@@ -272,28 +76,18 @@ class Loops(Generators):
         return kind
 
     def loop_levels(
-        self, gens: sx.Gens | None, cond: Callable[[Env, Value], Atom] | None, start: Value, plan: Plan, env: Env,
+        self, gens: sx.Gens | None, cond: Test | None, start: Value, plan: Plan, env: Env,
         step: Inner, span: Span,
     ) -> tuple[Value, list[Value], Atom | None]:
         """One core loop for each generator; the state goes through all of them."""
         every = gens.gens if gens is not None else ()
-        if len(every) > 1 and cond is not None:
-            self.not_yet("while with several generators", span, "nest two loops")
         filter_ = gens.cond if gens is not None else None
-        pairs_seen: list[list[tuple[str, Value]]] = []
 
         def last(scope: Env, state: Value) -> tuple[Value, Pairs]:
             if filter_ is None:
                 return step(scope, state)
             c = self.condition(self.elaborate(filter_, scope), filter_.span)
-
-            def then() -> Value:
-                v, pairs = step(scope, state)
-                if pairs:
-                    self.not_yet("a filter in a loop with into", filter_.span)
-                return v
-
-            return self.cond(c, then, lambda: state, span, "the loop's state"), ()
+            return self.cond(c, lambda: step(scope, state)[0], lambda: state, span, "the loop's state"), ()
 
         def level(k: int, scope: Env, state: Value) -> tuple[Value, Pairs]:
             if k == len(every):
@@ -311,11 +105,10 @@ class Loops(Generators):
         if not every or cond is not None:
             return self.one_level(every[0] if every else None, cond, start, plan, env, last, span)
         final, found = level(0, env, start)
-        pairs_seen.append(list(found))
         return final, [v for _, v in found], None
 
     def one_level(
-        self, gen: Gen | None, cond: Callable[[Env, Value], Atom] | None, start: Value, plan: Plan, env: Env,
+        self, gen: Gen | None, cond: Test | None, start: Value, plan: Plan, env: Env,
         step: Inner, span: Span,
     ) -> tuple[Value, list[Value], Atom | None]:
         if gen is None:
@@ -368,6 +161,105 @@ class Loops(Generators):
         length = trip if trip is not None else extent
         outs = self.out_values(pairs, length if length is not None else integer(0), results[n:])
         return final, outs, trip
+
+    # ------------------------------------------------ steps that are looked for
+
+    def run_steps(
+        self, init: Value, open_: list[tuple[bool, ...]] | None, gens: sx.Gens, cond: Test | None, env: Env,
+        step: Inner, span: Span,
+    ) -> tuple[Value, list[Value], Atom | None]:
+        """Generators whose steps can't be numbered beforehand, as one core loop: its state is the place of each
+        generator and whether there is a step there; each step looks for the next one that the filter keeps."""
+        def once(scope: Env) -> Value:
+            if cond is not None:
+                cond(Env(scope), init)
+            return step(Env(scope), init)[0]
+
+        opened = self.opener(once, gens, env, span)
+        first = opened(0, env)
+        n = len(gens.gens)
+
+        def level(k: int, scope: Env) -> Head:
+            return opened(k, scope) if k else first
+
+        def found(places: Sequence[Atom]) -> Value:
+            *at, have = self.seek(gens.cond, level, env, places)
+            return TupleV((TupleV(tuple(map(Leaf, at))), Leaf(have)))
+
+        def here(scope: Env, where: Value) -> tuple[Env, list[Atom], Atom]:
+            *places, have = (x.atom for x in leaves(where))
+            for k, place in enumerate(places):
+                scope = self.bound_at(level(k, scope), scope, place, steps=True)
+            return scope, places, have
+
+        def test(scope: Env, state: Value) -> Atom:
+            assert isinstance(state, TupleV)
+            where, inner = state.items
+            *_, have = (x.atom for x in leaves(where))
+            if cond is None:
+                return have
+            return self.choose(have, lambda: [cond(here(scope, where)[0], inner)], lambda: [NO])[0]
+
+        modes: list[str] = []
+
+        def body(scope: Env, state: Value) -> tuple[Value, Pairs]:
+            assert isinstance(state, TupleV)
+            where, inner = state.items
+            scope, places, _ = here(scope, where)
+            after, pairs = step(scope, inner)
+            modes[:] = [m for m, _ in pairs]
+            places[-1] = self.b.prim("add", places[-1], integer(1))
+            return TupleV((found(places), after)), pairs
+
+        start = TupleV((found([integer(0)] * n), init))
+        state, outs, trip = self.run_loop(
+            start, None if open_ is None else [()] * (n + 1) + open_, None, test, env, body, span)
+        assert isinstance(state, TupleV)
+        if all(runs_down(g) for g in gens.gens):
+            outs = [self.backwards(v) if m == "build" else v for m, v in zip(modes, outs, strict=True)]
+        return state.items[1], outs, trip if cond is not None else None
+
+    def seek(self, filter_: sx.Expr | None, level: Callable[[int, Env], Head], env: Env, start: Sequence[Atom]
+             ) -> Sequence[Atom]:
+        """The first places from `start` on where all generators have an element that the filter keeps, and whether
+        there are any."""
+        one = integer(1)
+        places = [Var("at", Scalar("i64"), nonneg=True) for _ in start]
+        searching, have = Var("searching", Scalar("bool")), Var("found", Scalar("bool"))
+
+        def onward(k: int) -> list[Atom]:
+            """To the next element of generator k, and the first ones behind it."""
+            return [*places[:k], self.b.prim("add", places[k], one), *[integer(0)] * (len(places) - k - 1), YES, NO]
+
+        def go(k: int, scope: Env) -> Sequence[Atom]:
+            if k == len(places):
+                if filter_ is None:
+                    return [*places, NO, YES]
+                c = self.condition(self.elaborate(filter_, scope), filter_.span)
+                return self.choose(c, lambda: [*places, NO, YES], lambda: onward(k - 1))
+            head = level(k, scope)
+            assert head.extent is not None
+            return self.choose(
+                self.b.prim("lt", places[k], head.extent),
+                lambda: go(k + 1, self.bound_at(head, scope, places[k], steps=True)),
+                lambda: onward(k - 1) if k else [*places, NO, NO])
+
+        block = self.guarded(lambda: go(0, env))
+        states = (*places, searching, have)
+        core = Loop(Var("i", Scalar("i64"), nonneg=True), None, states, (*start, YES, NO), Block((), (searching,)),
+                    block, ())
+        results = self.b.emit_loop(core)
+        return [*results[:len(places)], results[len(places) + 1]]
+
+    def choose(self, c: Atom, then: Callable[[], Sequence[Atom]], orelse: Callable[[], Sequence[Atom]]) -> Sequence[Atom]:
+        return self.b.emit_if(If(c, self.guarded(then), self.guarded(orelse)))
+
+    def backwards(self, v: Value) -> Value:
+        (n, *_) = vs.axes_of(v)
+        last = self.fold("sub", n, integer(1))
+        return self.build([n], lambda idx: self.index_value(v, [self.b.prim("sub", last, idx[0])], safe=True))
+
+    # ------------------------------------------------ the state
 
     def state_vars(self, start: Value, plan: Plan) -> tuple[list[Var], list[Atom], list[Var], Value]:
         """Variables for the state; sizes that may change are states of their own before it."""
@@ -428,6 +320,10 @@ class Loops(Generators):
                 wild = ", ".join("_" for _ in flags)
                 raise SizeError("DV0316", f"the loop's state has size {poly_of(s)!r} at first, {shown} after a step",
                                 span, help=f"if it may change, say so: loop v: {x.kind}[{wild}] = …")
+
+
+def runs_down(gen: Gen) -> bool:
+    return isinstance(gen, sx.GenBelow) and gen.down
 
 
 def open_axes(t: ty.Type) -> list[tuple[bool, ...]]:

@@ -24,7 +24,7 @@ from ..compiler.ir import (
     Var,
     clone_op,
 )
-from ..compiler.sizes import in_range, poly_of, same_size
+from ..compiler.sizes import in_range, poly_of, product, same_size
 from . import types as ty
 from . import values as vs
 from .elab_base import Base
@@ -82,6 +82,21 @@ class Values(Base):
         it = iter(atoms)
         body = map_leaves(cell, lambda x: replace(x, atom=next(it)))
         return array_of(axes, vs._reread(body, len(axes)))
+
+    def flat(self, x: Leaf) -> Leaf:
+        """All elements in one axis, in row-major order."""
+        if x.rank == 1:
+            return x
+        n = self.atom(product(x.shape))
+        return Leaf(self.b.build(n, lambda i: self.b.index(x.atom, *self.unravel(i, x.shape), safe=True)), x.flex)
+
+    def unravel(self, place: Atom, shape: Sequence[Atom]) -> list[Atom]:
+        """The indices of the element that stands at `place` in row-major order."""
+        index: list[Atom] = []
+        for size in reversed(shape[1:]):
+            index.append(self.b.prim("mod", place, size))
+            place = self.b.prim("floordiv", place, size)
+        return [place, *reversed(index)]
 
     def build(self, extents: Sequence[Atom], f: Callable[[tuple[Var, ...]], Value], names: str = "ijklm") -> Value:
         """The array of this shape with element `f(indices)` (a structure gives a structure of arrays)."""

@@ -4,7 +4,7 @@
 
 Each room of the engine is a class on top of the one before: elab_base (where code goes, size
 equations), elab_values, elab_ops, elab_types (matching), elab_match, elab_calls (functions),
-elab_gens, elab_loops, elab_index, elab_transforms.  Builtins get the whole of it.
+elab_gens, elab_loops, elab_into, elab_index, elab_transforms.  Builtins get the whole of it.
 """
 
 from __future__ import annotations

@@ -53,10 +53,47 @@ def test_filters_of_for_into(text: str, args: list[Any], want: Any) -> None:
     assert same(run(text, "f", *args), want)
 
 
-def test_the_maximum_of_a_filter_that_keeps_nothing() -> None:
+@pytest.mark.parametrize("body", [
+    "for x in v if x > 9 into (max, sum) do (x, x)",
+    "loop s = 0 for x in v while x > 9 into (max) do (s, x)",
+    "loop s = 0 for x in v, y in v while x > 9 into (argmin, sum) do (s, x, y)",
+])
+def test_the_maximum_of_nothing(body: str) -> None:
     with pytest.raises(Error) as caught:
-        run("def f(v: f64[n]) = for x in v if x > 9 into (max, sum) do (x, x)", "f", V)
+        run(f"def f(v: f64[n]) = {body}", "f", V)
     assert caught.value.code == "DV0508"
+
+
+# ---------------------------------------------------------------- while with filters and several generators
+
+
+@pytest.mark.parametrize(("body", "want"), [
+    ("loop s = 0 for i < 9 if i % 2 == 1 while i < 6 into (array, steps) do (s + i, i, 1)", (9, np.array([1, 3, 5]), 3)),
+    ("loop s = 0 for i < 9, j < i while s < 3 do s + j", 4),
+    ("loop s = 0 for i < 9 if i != 1 while v[i] > 0 and i < 2 into (array) do (s + 1, i)", (1, np.array([0]))),
+    ("loop s = 0 for i < 3 if i > 0 while v[i - 1] > 0 do s + i", 1),
+    ("loop w: f64[_] = v for i < 9, j < 2 while len(w) > 1 into (sum) do (w[1:], i)", (np.array([3.0]), 0)),
+    ("loop s = 0 for (x, k) in zip(v, iota(n)), j while s < 4 into (array) do (s + v[j] * k, j)",
+     (4.0, np.array([0, 1, 2, 0, 1, 2, 0]))),
+    ("loop s = 0 for i < -2, j < 3 while s < 3 into (array) do (s + 1, i)", (0, NOTHING)),
+    ("loop s = 0 for i < 5 down if i % 2 == 1 into (array) do (10 * s + i, s)", (31, np.array([3, 0]))),
+    ("for i < 4 down if i > 0 into (reduce(fn (a, b) -> 10 * a + b, 0), sum) do (i, i)", (321, 6)),
+    ("for i < 4, j < i into (max, argmax) do (j, j)", (2, 5)),
+    ("argmax(i * 3 + j for i < 3, j < i)", 2),
+])
+@pytest.mark.parametrize("backend", ["interpreter", "loops", "llvm"])
+def test_loops_of_single_steps(body: str, want: Any, backend: str) -> None:
+    assert same(dv.compile(f"def f(v: f64[n]) = {body}", backend=backend).f(V), want)
+
+
+@pytest.mark.parametrize(("body", "code"), [
+    ("loop s = 0 for i < 3 if i > 0 into (steps) do (s, 1)", "DV0306"),
+    ("loop s = 0 for i < 3 down, j < 3 while s < 3 into (array) do (s, 1)", "DV0901"),
+])
+def test_loops_of_single_steps_that_are_refused(body: str, code: str) -> None:
+    with pytest.raises(Error) as caught:
+        run(f"def f(v: f64[n]) = {body}", "f", V)
+    assert caught.value.code == code
 
 
 # ---------------------------------------------------------------- defaults

@@ -18,6 +18,7 @@ from . import (  # noqa: F401  # these fill the table
     cases_physics,
     cases_sizes,
     cases_stats,
+    cases_steps,
 )
 from .cases import CASES, Case
 from .harness import FOLDER, text_of
