@@ -82,17 +82,14 @@ def eye(elab: Elaborator, span: Span, n: Value, m: Value | None) -> Value:
 def zeros_like(elab: Elaborator, span: Span, v: Value) -> Value:
     if vs.has_function(v) or isinstance(v, vs.StrV):
         expected(elab, "zeros_like", "a value of data", v, span)
-    if isinstance(v, vs.SumV):
-        payloads = tuple(tuple(map(elab.zero_like, p)) for p in v.payloads)
-        return vs.SumV(v.decl, v.tag, payloads)
     return elab.zero_like(v)
 
 
 @builtin("ones_like", "v", "ones of the structure of v")
 def ones_like(elab: Elaborator, span: Span, v: Value) -> Value:
-    if vs.has_function(v) or isinstance(v, vs.StrV | vs.SumV):
+    if vs.has_function(v) or isinstance(v, vs.StrV):
         expected(elab, "ones_like", "a value of data", v, span)
-    return vs.map_leaves(v, lambda x: Leaf(elab.b.fill(x.shape, Const(1, x.kind)), x.flex))
+    return vs.map_numbers(v, lambda x: Leaf(elab.b.fill(x.shape, Const(1, x.kind)), x.flex))
 
 
 # ---------------------------------------------------------------- combining

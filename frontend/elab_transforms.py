@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..compiler.build import array_type, close_over
@@ -15,7 +15,7 @@ from .elab_index import Indexing
 from .elab_types import Match
 from .elab_values import alike
 from .types import ScalarT
-from .values import FnV, Leaf, RecordV, SumV, TupleV, Value, leaves, map_leaves, rebuild
+from .values import FnV, Leaf, TupleV, Value, leaves, map_leaves, rebuild
 
 
 @dataclass(eq=False)
@@ -192,27 +192,16 @@ class Transforms(Indexing):
         def one(x: Leaf) -> Leaf:
             return Leaf(next(it)) if x.kind in FLOATS else Leaf(self.b.zeros(x.atom.type))
 
-        def go(v: Value) -> Value:
-            match v:
-                case SumV(decl, tag, payloads):
-                    return SumV(decl, tag, tuple(tuple(map(go, p)) for p in payloads))
-                case TupleV(items):
-                    return TupleV(tuple(map(go, items)))
-                case RecordV(decl_, names, items):
-                    return RecordV(decl_, names, tuple(map(go, items)))
-            return map_leaves(v, one)
-
-        return go(like)
+        return vs.map_numbers(like, one)
 
     def direction(self, like: Value, given: Value, what: str, span: Span) -> Value:
         """A tangent that a user gives: of the structure, kinds and sizes of the value."""
         if not alike(like, given):
             self.type_error("DV0403", f"{what} must be like {vs.show_type(like)}, this is {vs.show_type(given)}", span)
-        for x, y in zip(tags(like), tags(given), strict=True):
+        for x, y in zip(vs.tags_of(like), vs.tags_of(given), strict=True):
             if x.atom != y.atom:
                 with self.at(span):
-                    self.b.assert_(self.b.prim("eq", x.atom, y.atom), "DV0511",
-                                   f"{what} must have the constructor of the value")
+                    self.b.assert_(self.equal(x.atom, y.atom), "DV0511", f"{what} must have the constructor of the value")
         rights = iter(list(leaves(given)))
 
         def one(x: Leaf) -> Leaf:
@@ -227,6 +216,13 @@ class Transforms(Indexing):
             return self.to_kind(y, x.kind)
 
         return map_leaves(like, one)
+
+    def equal(self, a: Atom, b: Atom) -> Atom:
+        """Are all elements equal?  (Where the sizes are not, they are checked elsewhere.)"""
+        if not a.type.shape:
+            return self.b.prim("eq", a, b)
+        n = self.b.prim("min", a.type.shape[0], b.type.shape[0])
+        return self.b.reduce("all", n, lambda i: self.equal(self.b.index(a, i, safe=True), self.b.index(b, i, safe=True)))
 
     def cotangent(self, f: Lifted, given: Value, span: Span) -> Value:
         """A cotangent of the result: of its structure."""
@@ -365,16 +361,3 @@ def of_same_parameters(fn: FnV) -> Closure | None:
     while isinstance(base, vs.Native) and isinstance(base.origin, FnV):
         base = base.origin
     return base if isinstance(base, Closure) and base.params() == fn.params() else None
-
-
-def tags(v: Value) -> Iterator[Leaf]:
-    """The tags of the sum values in a value (of single ones, not of those in arrays)."""
-    match v:
-        case TupleV(items) | RecordV(_, _, items):
-            for i in items:
-                yield from tags(i)
-        case SumV(_, tag, payloads):
-            yield tag
-            for p in payloads:
-                for i in p:
-                    yield from tags(i)

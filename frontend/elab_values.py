@@ -139,7 +139,7 @@ class Values(Base):
 
     def zero_like(self, v: Value) -> Value:
         """Zeros of the same structure, kinds and sizes."""
-        return map_leaves(v, lambda x: replace(x, atom=self.b.zeros(x.atom.type)))
+        return vs.map_numbers(v, lambda x: replace(x, atom=self.b.zeros(x.atom.type)))
 
     def zeros(self, kind: str, shape: Sequence[Atom]) -> Leaf:
         return Leaf(self.b.zeros(array_type(kind, shape)))

@@ -298,6 +298,27 @@ def map_leaves(v: Value, f: Callable[[Leaf], Leaf]) -> Value:
     return v
 
 
+def map_numbers(v: Value, f: Callable[[Leaf], Leaf]) -> Value:
+    """`map_leaves`, but sum values keep their constructors."""
+    tags = {id(tag) for tag in tags_of(v)}
+    return map_leaves(v, lambda x: x if id(x) in tags else f(x))
+
+
+def tags_of(v: Value) -> Iterator[Leaf]:
+    """The tags of the sum values in a value."""
+    match v:
+        case TupleV(items) | RecordV(_, _, items):
+            for i in items:
+                yield from tags_of(i)
+        case ArrayV(_, body):
+            yield from tags_of(body)
+        case SumV(_, tag, payloads):
+            yield tag
+            for p in payloads:
+                for i in p:
+                    yield from tags_of(i)
+
+
 def rebuild(v: Value, atoms: Sequence[Atom], *, flex: bool = True) -> Value:
     """The same structure over these atoms (one for each leaf, of the same rank); axes are read off them.
 

@@ -76,11 +76,11 @@ class Module:
                 return record_class(name, tuple(f for f, _ in t.fields))
             if isinstance(t, shapes.Sum):
                 arity = tuple((c, len(payload)) for c, payload in t.ctors)
-                if t.name == name:
-                    return sum_class(name, arity)
                 for tag, (ctor, _) in enumerate(arity):
                     if ctor == name:
                         return ctor_class(t.name, arity, tag)
+                if t.name == name:
+                    return sum_class(name, arity)
         close = difflib.get_close_matches(name, list(outline.functions), 1)
         raise AttributeError(f"{self._unit.source.name} has no {name}" + (f"; did you mean {close[0]}?" if close else ""))
 

@@ -217,7 +217,8 @@ def leaves(t: Type, path: str = "", outer: tuple[Size, ...] = ()) -> list[Leaf]:
         case Record(_, fields):
             return [x for f, s in fields for x in leaves(s, f"{path}.{f}" if path else f, outer)]
         case Sum(_, ctors):
-            slots = [x for _, payload in ctors for i, s in enumerate(payload) for x in leaves(s, f"{path}[{i}]", outer)]
+            slots = [x for c, payload in ctors for i, s in enumerate(payload)
+                     for x in leaves(s, f"{path}.{c}[{i}]" if path else f"{c}[{i}]", outer)]
             return [Leaf("i64", outer, path), *slots]
         case Any():
             raise ValueError("a value without a type has no leaves")
