@@ -249,6 +249,9 @@ def transpose_linear(elab: Elaborator, args: Sequence[Value], named: Mapping[str
     if isinstance(fn, Native) and isinstance(fn.extra, Linear):
         lin = fn.extra
         return pullback(lin.f, lin.active) if lin.forward else forward(lin.f, lin.active)
+    only(elab, "transpose_linear", named, (), span)
+    if len(args) == 2:
+        args = [fn, *elab.point("transpose_linear", fn, args[1], span)]
     _, f, active = point_of(elab, "transpose_linear", args, span)
     return pullback(f, active)
 

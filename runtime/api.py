@@ -217,16 +217,20 @@ def linearize(f: Function, *primals: Any) -> tuple[Any, Function]:
 
 
 def transpose_linear(g: Function, x: Any) -> Function:
-    """Turns a linear function of one parameter around; `x` is an example of its argument."""
+    """Turns a linear function around: from a cotangent of its result to those of its parameters that carry floats,
+    bare for one, a tuple for several.
+
+    `x` is an example of the argument, a tuple of them for several parameters; parameters without floats keep
+    what stands there.
+    """
     g = _function("transpose_linear", g)
-    if len(g.params) != 1:
-        raise errors.UnsupportedError("DV0901", f"transpose_linear of {g.__name__} with several parameters: not yet", g.span)
-    bound = g.names()[:-1]
-    inner = f"fn (y_) -> ({g.text})({', '.join([*bound, 'y_'])})" if bound else g.text
-    text = f"fn ({', '.join([*bound, 'x_', 'ct_'])}) -> transpose_linear({inner}, x_)(ct_)"
-    ct = shapes.Param("cotangent", g.result_of((x,)), tangent=True)
-    params = (*g.params_of(g.types_of((x,))), ct)
-    return g.derived(text, shapes.Signature(f"transpose of {g.__name__}", params)).bind((x,))
+    point = x if isinstance(x, tuple) and len(g.params) != 1 else (x,)
+    types = g.types_of(point)
+    active = [k for k, t in enumerate(types) if shapes.carries_float(t)]
+    ct = shapes.Param("cotangent", g.result_of(point), tangent=True)
+    text = _closure(g, types, active, ["ct_"], "transpose_linear({inner}, {xs})({ds})")
+    signature = shapes.Signature(f"transpose of {g.__name__}", (*g.params_of(types), ct))
+    return g.derived(text, signature).bind(point)
 
 
 def _function(transform: str, f: object) -> Function:

@@ -249,6 +249,44 @@ def test_linearize_and_transpose(m: dv.Module) -> None:
     assert back(1.0) == 6.0
 
 
+LINEAR = """
+type Q = {a: f64, b: f64[n], k: i64}
+def several(x: f64, k: i64, v: f64[n]) = [x + k * y for y in v]
+def tuples(z: (f64, f64[n])) = (2 * z[0] + sum(z[1]), 3 * z[1])
+def records(z: Q[n][m], w: f64) = (sum(y.a for y in z) + 3 * w, [y.k * y.b for y in z])
+def untyped(x, y) = x + sum(y)
+def turned(x: f64, z: (f64, f64[n]), ct: f64[n]) = transpose_linear(fn (x, z) -> x * [1 for _ < n] + z[0] + z[1], (x, z))(ct)
+def back(x: f64, k: i64, v: f64[n], ct: f64[n]) = transpose_linear(transpose_linear(several, (x, k, v)), ct)(x, v)
+"""
+
+
+def flat(x: Any) -> np.ndarray[Any, Any]:
+    parts = x if isinstance(x, tuple) else getattr(x, "_values", None)
+    return np.asarray(x, float).ravel() if parts is None else np.concatenate([flat(p) for p in parts])
+
+
+@pytest.mark.parametrize("backend", ["interpreter", "loops", "llvm"])
+def test_transposes_of_several_and_of_structures(backend: str) -> None:
+    m, r = dv.compile(LINEAR, backend=backend), np.random.default_rng(3)
+    v, w = r.normal(size=3), r.normal(size=(2, 3))
+    zero = np.zeros(2, int)
+    for f, x, moving, ct in (
+        (m.several, (0.5, 4, v), (0.5, v), r.normal(size=3)),
+        (m.tuples, (0.5, v), (0.5, v), (2.0, r.normal(size=3))),
+        (m.records, (m.Q(v[:2], w, np.array([3, 1])), 0.7), (v[:2], w, zero, 0.7), (2.0, r.normal(size=(2, 3)))),
+        (m.untyped, (0.5, v), (0.5, v), 2.0),
+    ):
+        value = f(*x) if len(f.params) > 1 else f(x)
+        turned = dv.transpose_linear(f, x)(ct)
+        assert np.isclose(flat(value) @ flat(ct), flat(moving) @ flat(turned)), f
+    a, (b, c) = m.turned(0.5, (2.0, v), w[0])
+    assert np.allclose([a, b], w[0].sum()) and np.allclose(c, w[0])
+    assert np.allclose(m.back(0.5, 4, v, w[0]), m.several(0.5, 4, v))
+    for call in (lambda: dv.transpose_linear(m.several, 1.0), lambda: dv.transpose_linear(m.several, (1.0, v))):
+        with pytest.raises(dv.TypeError, match="takes 3 arguments"):
+            call()
+
+
 @pytest.mark.parametrize("call, text", [
     (lambda m: dv.grad(lambda x: x), "not yet"), (lambda m: dv.grad(3), "takes a function"),
     (lambda m: dv.grad(m.dot, argnums=2), "argnums 2"), (lambda m: dv.grad(m.dot, argnames="c"), "no parameter c"),
