@@ -153,20 +153,24 @@ def seq(*parts: Strategy) -> Strategy:
 
 
 def _then(s: Strategy, t: Term, log: Log) -> Term | None:
-    """After a statement was rewritten, later strategies of a sequence see its last statement."""
-    if not isinstance(t, Rewritten):
+    """After a statement was rewritten, later strategies of a sequence see its last statement.
+
+    The substitutions are composed, so that they are of the variables of the first statement.
+    """
+    if isinstance(t, Function | Block):
         return s.apply(t, log)
-    if not t.stmts:
-        return None
-    *before, last = t.stmts
+    stmts, env = (t.stmts, t.env) if isinstance(t, Rewritten) else ((t,), {})
+    if not stmts:  # there is nothing left for rules; what succeeds everywhere does so here
+        return None if s.apply(Block((), ()), log) is None else t
+    *before, last = stmts
     new = s.apply(last, log)
-    if new is None:
-        return None
+    if new is None or new is last:
+        return None if new is None else t
     if isinstance(new, Stmt):
-        return Rewritten((*before, new), t.env)
+        new = Rewritten((new,), {v: w for v, w in zip(last.vars, new.vars, strict=True) if v is not w})
     assert isinstance(new, Rewritten)
-    env = {v: subst(a, new.env) for v, a in t.env.items()}
-    return Rewritten((*before, *new.stmts), env | new.env)
+    step = new.env
+    return Rewritten((*before, *new.stmts), step | {v: subst(a, step) for v, a in env.items()})
 
 
 def choice(first: Strategy, second: Strategy) -> Strategy:

@@ -6,7 +6,7 @@ import pytest
 from derivant.compiler.build import Builder, make_function
 from derivant.compiler.errors import InternalError
 from derivant.compiler.interpret import run
-from derivant.compiler.ir import Array, Const, Function, Prim, Program, Scalar, Stmt, Var, all_stmts
+from derivant.compiler.ir import Array, Const, Function, Loop, Prim, Program, Scalar, Stmt, Var, all_stmts
 from derivant.compiler.verify import verify
 from derivant.passes.strategy import (
     Log,
@@ -140,3 +140,65 @@ def test_a_pass_is_a_strategy() -> None:
     out = (renamed >> topdown(double))(example())
     assert isinstance(out, Function)
     assert out.name == "g"
+
+
+# ---------------------------------------------------------------- sequences whose parts define new variables
+
+
+def _swap(s: Stmt) -> Stmt | None:
+    """x * 1 as 1 * x: another variable."""
+    if isinstance(s.op, Prim) and s.op.name == "mul" and s.op.args[1] == Const(1.0, "f64"):
+        return Stmt((Var("t", F),), Prim("mul", s.op.args[::-1]), s.prov)
+    return None
+
+
+def _unit_left(s: Stmt) -> Rewritten | None:
+    if isinstance(s.op, Prim) and s.op.name == "mul" and s.op.args[0] == Const(1.0, "f64"):
+        return Rewritten((), {s.vars[0]: s.op.args[1]})
+    return None
+
+
+def _negations(s: Stmt) -> Rewritten | None:
+    """x + y as -(-x - y)."""
+    if isinstance(s.op, Prim) and s.op.name == "add":
+        b = Builder()
+        x, y = s.op.args
+        out = b.prim("neg", b.prim("sub", b.prim("neg", x), y))
+        return Rewritten(b.finish((out,)).stmts, {s.vars[0]: out})
+    return None
+
+
+def _again(s: Stmt) -> Stmt | None:
+    """The same under another variable."""
+    return Stmt((Var("u", F),), s.op, s.prov) if isinstance(s.op, Prim) else None
+
+
+def _renamed_sum(s: Stmt) -> Rewritten | None:
+    """The loop as a loop with another variable."""
+    if not isinstance(s.op, Loop):
+        return None
+    w = Var("w", F)
+    return Rewritten((Stmt((w,), s.op, s.prov),), {s.vars[0]: w})
+
+
+swap, unit_left, again = rule("swap", _swap), rule("unit_left", _unit_left), rule("again", _again)
+negations, loops = rule("negations", _negations), rule("loops", _renamed_sum)
+
+
+@pytest.mark.parametrize(("s", "want"), [
+    (everywhere(seq(swap, unit_left)), ["neg", "neg", "neg", "neg", "add"]),
+    (innermost(seq(swap, unit_left)), ["neg", "neg", "neg", "neg", "add"]),
+    (everywhere(seq(swap, unit_left, try_(double))), ["neg", "neg", "neg", "neg", "add"]),
+    (everywhere(seq(negations, again)), ["mul", "neg", "neg", "neg", "neg", "neg", "sub", "neg"]),
+    (everywhere(seq(again, negations, again)), ["mul", "neg", "neg", "neg", "neg", "neg", "sub", "neg"]),
+    (everywhere(seq(again, again)), ["mul", "neg", "neg", "neg", "neg", "add"]),
+    (everywhere(choice(choice(double, unit), loops)), ["neg", "neg", "add"]),
+    (topdown(seq(one(again), loops)), ["mul", "neg", "neg", "neg", "neg", "add"]),
+])
+def test_sequences_of_rules_that_define_new_variables(s: Strategy, want: list[str]) -> None:
+    assert names(s(example())) == want
+
+
+def test_a_sequence_after_a_statement_that_went_away() -> None:
+    assert names(topdown(seq(unit, identity))(example())) == ["neg", "neg", "neg", "neg", "add"]
+    assert topdown(seq(unit, double))(example()) is None
