@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 MAX_CHAIN = 64
 
-# Functions of the language that are not there yet.
-LATER = ("checkpoint", "straight_through", "divergence", "laplacian", "taylor", "sparse_jacobian", "sparse_hessian",
-         "normal", "uniform", "bernoulli", "split")
-
 
 class At:
     """Provenance of what a builder emits for a while."""
@@ -128,7 +124,7 @@ class Base:
         raise TypeError(code, message, span, **more)  # type: ignore[arg-type]
 
     def not_yet(self, what: str, span: Span, help: str | None = None) -> NoReturn:
-        raise UnsupportedError("DV0901", f"not yet: {what}", span, help=help)
+        raise unsupported(what, span, help)
 
     def unknown_name(self, name: str, span: Span, known: Iterable[str], kind: str = "nothing here is called") -> NoReturn:
         raise NameError("DV0201", f"{kind} {name}", span, help=did_you_mean(name, known))
@@ -270,6 +266,10 @@ class Base:
             raise
         finally:
             self.chain.pop()
+
+
+def unsupported(what: str, span: Span, help: str | None = None) -> UnsupportedError:
+    return UnsupportedError("DV0901", f"not yet: {what}", span, help=help)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

@@ -17,13 +17,12 @@ from ..compiler.ir import Atom, Const, Prov, integer
 from ..compiler.sizes import poly_of
 from . import syntax as sx
 from . import values as vs
-from .elab_base import LATER
 from .elab_functions import Closure, Code
 from .elab_match import RecordCtor, SumCtor
 from .elab_transforms import Transforms
 from .elab_types import Signature
 from .messages_text import parse_message
-from .preview import HELP, is_hidden
+from .preview import refused
 from .transforms import Transform, prime, wrt_value
 from .values import Builtin, Env, FnV, GenArg, Leaf, StrV, TupleV, Value, leaves, map_leaves
 
@@ -118,12 +117,10 @@ class Elaborator(Transforms):
 
     def lookup(self, name: str, span: Span, env: Env) -> Value:
         v = env.get(name)
+        if (error := refused(name, v, span)) is not None:
+            raise error
         if v is not None:
-            if is_hidden(name, v, span):
-                self.not_yet(name, span, help=HELP)
             return v
-        if name in LATER:
-            self.not_yet(name, span)
         self.unknown_name(name, span, env.all_names())
 
     def field(self, v: Value, name: str, span: Span) -> Value:

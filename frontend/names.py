@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..compiler.errors import Error, NameError, Span, bundle
 from . import syntax as sx
-from .elab_base import LATER, did_you_mean
+from .elab_base import did_you_mean
+from .preview import refused
 from .values import Env
 
 
@@ -27,7 +28,7 @@ def pattern_names(p: sx.Pattern) -> Iterator[str]:
 
 
 def check_names(params: Sequence[sx.Param | sx.Pattern], body: sx.Expr, env: Env) -> None:
-    """Raises for every name in a function's text that nothing defines."""
+    """Raises for every name in a function's text that nothing defines, or that is not there yet."""
     walk = _Walk(env)
     scope = walk.params(params, set())
     walk.expr(body, scope)
@@ -54,15 +55,17 @@ class _Walk:
         return scope
 
     def name(self, name: str, span: Span, scope: set[str]) -> None:
-        if name in scope or name in LATER:
+        if name in scope:
             return
         try:
-            if self.env.get(name) is not None:
-                return
+            v = self.env.get(name)
         except Error:
             return
-        self.errors.append(NameError("DV0201", f"nothing here is called {name}", span,
-                                     help=did_you_mean(name, scope | self.env.all_names())))
+        if (error := refused(name, v, span)) is not None:
+            self.errors.append(error)
+        elif v is None:
+            self.errors.append(NameError("DV0201", f"nothing here is called {name}", span,
+                                         help=did_you_mean(name, scope | self.env.all_names())))
 
     def gens(self, gens: sx.Gens, scope: set[str]) -> set[str]:
         scope = set(scope)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 
-from ..compiler.errors import Span
+from ..compiler.errors import Span, UnsupportedError
+from .elab_base import unsupported
 from .elab_functions import Closure
 from .values import Builtin, Value
 
@@ -16,6 +17,8 @@ _BUILTINS = frozenset([
     "beta", "lbeta", "uniform", "normal", "bernoulli", "split", "taylor", "det", "slogdet", "inv", "solve",
     "solve_triangular", "lstsq", "cholesky", "lu", "qr", "eigh", "svd", "expm",
 ])
+# Functions of the language that are not there yet.
+_LATER = frozenset(["checkpoint", "sparse_jacobian", "sparse_hessian"])
 HELP = "DERIVANT_PREVIEW=1 in the environment lets programs try it"
 
 
@@ -23,12 +26,14 @@ def preview() -> bool:
     return os.environ.get("DERIVANT_PREVIEW", "") not in ("", "0")
 
 
-def is_hidden(name: str, v: Value, span: Span) -> bool:
-    """Does a program name something that is not released?"""
+def refused(name: str, v: Value | None, span: Span) -> UnsupportedError | None:
+    """The error where a program names something (`v`, if there is such a thing) that is not there or not released."""
+    if v is None:
+        return unsupported(name, span) if name in _LATER else None
     if isinstance(v, Builtin):
         ours = name in _BUILTINS and v.name == name
     else:
         source = v.code.span.source if isinstance(v, Closure) else None
         ours = source is not None and source.name in _FILES
     inside = span.source is not None and span.source.name.startswith("prelude/")
-    return ours and not inside and not preview()
+    return unsupported(name, span, HELP) if ours and not inside and not preview() else None

@@ -33,7 +33,18 @@ def test_not_yet(call: str) -> None:
     assert e.value.span is not None and (e.value.span.line, e.value.span.col) == (2, 3)
 
 
+@pytest.mark.parametrize("call", CALLS)
+def test_not_yet_in_a_function_that_nobody_calls(call: str) -> None:
+    text = f"def f(a, v) =\n  {call}\ndef g(a: f64) = (fn (a, v) -> 1)(a, a)"
+    with pytest.raises(dv.UnsupportedError) as e:
+        load_module(Source("text", text)).check()
+    name = call.split("(")[0]
+    assert e.value.code == "DV0901" and f"not yet: {name}" in e.value.message
+    assert len(e.value.errors) == 1 and e.value.span is not None and (e.value.span.line, e.value.span.col) == (2, 3)
+
+
 def test_own_definitions_are_not_concerned() -> None:
+    dv.compile("def f(det, v) = (let taylor = v; det * taylor * (fn normal -> normal)(v) + sum(inv for inv in v))")
     m = dv.compile("def det(a: f64[2, 2]) -> f64 = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]\n"
                    "def f(a: f64[2, 2]) = let_(det(a))\ndef let_(normal: f64) = normal")
     assert m.f([[1.0, 2.0], [3.0, 4.0]]) == -2.0
