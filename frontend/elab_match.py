@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..compiler.errors import Span
-from ..compiler.ir import Atom, Const, integer
+from ..compiler.ir import FLOATS, Atom, Const, integer
 from . import syntax as sx
 from . import types as ty
 from . import values as vs
@@ -196,6 +196,11 @@ class Patterns(Types):
         lit = "int?" if isinstance(value, int) else "float?"
         if wider(lit, v.flex_kind) != v.flex_kind and v.flex_kind != "int?":
             self.type_error("DV0310", f"this pattern does not fit {vs.show_type(v)}", span)
+        if isinstance(value, float):
+            v = self.to_kind(v, v.kind if v.kind in FLOATS else "f64")
+        elif v.kind not in FLOATS:
+            with self.at(span):
+                self.check_width(value, v.kind)
         return self.b.prim("eq", v.atom, Const(value, v.kind))
 
     def all_tests(self, tests: Sequence[Atom | None]) -> Atom | None:

@@ -167,10 +167,13 @@ class Values(Base):
 
     def check_width(self, n: int, kind: str) -> None:
         """An integer literal must fit the width that it is asked for."""
-        bits = {"i32": 31, "i64": 63}[kind]
-        if not -(1 << bits) <= n < 1 << bits:
+        end = 1 << {"i32": 31, "i64": 63}[kind]
+        if not -end <= n < end:
+            instead = "a float is written with a point or an exponent: 1e30"
+            if kind == "i32" and -(1 << 63) <= n < 1 << 63:
+                instead = f"write i64({n}), to which an i32 widens, or declare i64"
             raise SyntaxError("DV0103", f"the integer {n} is too large for {kind}", self.b.prov.span,
-                              help="a float is written with a point or an exponent: 1e30")
+                              help=f"{kind} goes from {-end} to {end - 1}; {instead}")
 
     def retype(self, a: Atom, kind: str) -> Atom:
         """A literal's code made anew for another kind, down to its constants and integers."""

@@ -19,6 +19,32 @@ def test_too_large(text: str) -> None:
     assert e.value.span is not None and e.value.span.line == 1
 
 
+@pytest.mark.parametrize("text, help", [
+    ("def f(k: i32) = k + 3000000000", "i32 goes from -2147483648 to 2147483647; write i64(3000000000), to which an i32 widens"),
+    ("def f(k: i32) = k == -2147483649", "write i64(-2147483649)"),
+    ("def f(k: i32) = match k { 3000000000 -> 1; _ -> 2 }", "i64(3000000000)"),
+    ("def f(k: i64) = match k { 99999999999999999999 -> 1; _ -> 2 }", "i64 goes from"),
+    ("def f(k: i32) = k * 99999999999999999999", "a float is written with a point"),
+    ("def f(k: i64) = k + 9223372036854775808", "to 9223372036854775807; a float is written with a point"),
+])
+def test_what_to_write_instead(text: str, help: str) -> None:
+    with pytest.raises(dv.SyntaxError) as e:
+        dv.compile(text)
+    assert e.value.code == "DV0103" and e.value.help is not None
+    assert help in e.value.help
+    if "write i64(" in help and "match" not in text:
+        n = help.split("i64(")[-1].split(")")[0]
+        dv.compile(text.replace(n, f"i64({n})"))
+
+
+@pytest.mark.parametrize("backend", ["interpreter", "loops", "llvm"])
+def test_patterns_of_literals(backend: str) -> None:
+    m = dv.compile("def f(k: i32) = match k { -2147483648 -> 1; 3 -> 2; _ -> 3 }\n"
+                   "def g() = match 3 { 1.5 -> 1; 3.0 -> 2; _ -> 3 }", backend=backend)
+    assert [m.f(np.int32(k)) for k in (-(2**31), 3, 2**31 - 1)] == [1, 2, 3]
+    assert m.g() == 2
+
+
 def test_extremes() -> None:
     m = dv.compile("def f() = (-9223372036854775808, 9223372036854775807)\ndef g(x: i32) -> i32 = x - 2147483647")
     assert m.f() == (-(2**63), 2**63 - 1)
