@@ -233,7 +233,9 @@ class Builder:
         p = poly_of(size)
         if any(v in inside for v in p.vars()):
             raise InternalError("DV0999", f"the size {p!r} is known only inside a region")
-        return materialise(p, self.prim)
+        known = (v for stmts in reversed(self.stack) for s in reversed(stmts) if isinstance(s.op, Prim)
+                 for v in s.vars if v.type == Scalar("i64") and poly_of(v) == p)
+        return next(known, None) or materialise(p, self.prim)
 
     def build(self, extent: Atom, f: Callable[[Var], Atom], *, index: str = "i", name: str = "t") -> Var:
         """`for i < extent do f(i)`."""

@@ -291,7 +291,8 @@ class _Printer:
             case Call(fn, args):
                 return _post(f"{function_name(fn)}({self.atoms(args)})")
             case Jvp(fn, args, tangents):
-                moving = [self.zero(a) if t is None else self.atom(t, 0) for a, t in zip(args, tangents, strict=True)]
+                moving = [self.zero(a) if t is None else self.atom(t, 0)
+                          for a, t in zip(args, tangents, strict=True) if is_float(a.type)]
                 return _post(f"jvp({function_name(fn)}, {self.value(args)}, {_tuple(moving)})")
             case If(c, then, orelse):
                 return self.branch(self.atom(c, _OR), self.block(then), self.block(orelse))

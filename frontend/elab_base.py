@@ -220,24 +220,25 @@ class Base:
         if p.constant is not None and p.constant < 0:
             raise SizeError("DV0503", f"an array can't have the size {p.constant}",
                             self.b.prov.span)
-        if not nonneg(p) and not self.checked(p, "DV0503", "ge"):
+        if not nonneg(p) and not self.checked(p):
             self.b.assert_(self.b.prim("ge", extent, integer(0)), "DV0503",
                            "an array can't have the negative size {0}", extent)
         return extent
 
     def nonempty(self, extent: Atom, what: str) -> None:
         """Checks that there is at least one element, unless that is proven."""
-        p = self.norm(poly_of(extent))
-        if not nonneg(p - number(1)) and not self.checked(p, "DV0508", "gt"):
+        p = self.norm(poly_of(extent)) - number(1)
+        if not nonneg(p) and not self.checked(p):
             self.b.assert_(self.b.prim("gt", extent, integer(0)), "DV0508", f"{what} of nothing")
 
-    def checked(self, p: Poly, code: str, how: str) -> bool:
-        """Does a statement before this one assert `p > 0` (`gt`) or `p >= 0` (`ge`) with that code already?"""
+    def checked(self, p: Poly) -> bool:
+        """Does p >= 0 follow from a comparison that a statement before this one asserts?"""
         for s in itertools.chain.from_iterable(self.b.stack):
-            if isinstance(s.op, Assert) and s.op.code == code and isinstance(s.op.cond, Var):
-                test = s.op.cond.stmt.op if s.op.cond.stmt else None
-                if isinstance(test, Prim) and test.name == how and test.args[1] == integer(0) and (
-                        self.same_poly(poly_of(test.args[0]), p)):
+            test = s.op.cond.stmt.op if isinstance(s.op, Assert) and isinstance(s.op.cond, Var) and s.op.cond.stmt else None
+            if isinstance(test, Prim) and test.name in ("ge", "gt", "le", "lt") and test.args[0].type.kind == "i64":
+                x, y = map(poly_of, test.args)
+                least = (x - y if test.name in ("ge", "gt") else y - x) - number(test.name in ("gt", "lt"))
+                if nonneg(self.norm(p) - self.norm(least)):
                     return True
         return False
 

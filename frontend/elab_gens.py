@@ -194,7 +194,7 @@ class Generators(Calls):
     def nonneg_cells(self, pairs: Pairs) -> None:
         """The sizes of what a loop collects are checked before it: it may not run, and its result has them."""
         for p in dict.fromkeys(poly_of(s) for _, v in pairs for x in leaves(v) for s in x.shape):
-            if not nonneg(self.norm(p)) and not self.checked(p, "DV0503", "ge"):
+            if not nonneg(self.norm(p)) and not self.checked(p):
                 self.nonneg_extent(self.atom(p))
 
     # ------------------------------------------------ whole generators

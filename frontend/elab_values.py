@@ -194,8 +194,8 @@ class Values(Base):
                 return b.prim(kind, x)
             case Prim(name, args) if source in FLOATS and kind in FLOATS:
                 return b.prim(name, *map(again, args))
-            case Index(array, index, safe):
-                return b.index(again(array), *index, safe=safe)
+            case Index(array, index, safe) if array in self.trial_vars or source in FLOATS or kind not in FLOATS:
+                return b.index(again(array), *index, safe=safe)  # (an integer that becomes a float is exact by itself)
             case Update(array, index, v, safe):
                 return b.update(again(array), index, again(v), safe=safe)
             case Delta(shape, index, v, safe):
@@ -302,9 +302,10 @@ class Values(Base):
         left, right = ([x.atom for x in leaves(v)] for v in values)
         hidden: list[tuple[Atom, Atom]] = []
         inner = self.defined_in(blocks[0]) | self.defined_in(blocks[1])
-        for x, y in zip(left, right, strict=True):
+        for k, (x, y) in enumerate(zip(left, right, strict=True)):
+            given = [*hidden, *zip(left[:k], right[:k], strict=True)]
             for s, t in zip(x.type.shape, y.type.shape, strict=True):
-                if (not same_size(s, t) or self.escapes(s, inner)) and (s, t) not in hidden:
+                if (not same_size(s, t) or self.escapes(s, inner)) and (s, t) not in given:
                     hidden.append((s, t))
         results = [[*(h[k] for h in hidden), *atoms] for k, atoms in enumerate((left, right))]
         ready = [Block(block.stmts, tuple(r)) for block, r in zip(blocks, results, strict=True)]

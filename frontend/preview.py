@@ -18,7 +18,7 @@ _BUILTINS = frozenset([
     "solve_triangular", "lstsq", "cholesky", "lu", "qr", "eigh", "svd", "expm",
 ])
 # Functions of the language that are not there yet.
-_LATER = frozenset(["checkpoint", "sparse_jacobian", "sparse_hessian"])
+LATER = frozenset(["checkpoint", "sparse_jacobian", "sparse_hessian"])
 HELP = "DERIVANT_PREVIEW=1 in the environment lets programs try it"
 
 
@@ -29,7 +29,7 @@ def preview() -> bool:
 def refused(name: str, v: Value | None, span: Span) -> UnsupportedError | None:
     """The error where a program names something (`v`, if there is such a thing) that is not there or not released."""
     if v is None:
-        return unsupported(name, span) if name in _LATER else None
+        return unsupported(name, span) if name in LATER else None
     if isinstance(v, Builtin):
         ours = name in _BUILTINS and v.name == name
     else:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from derivant.frontend.builtins import BUILTINS
 from derivant.frontend.builtins_prelude import index
-from derivant.frontend.elab_base import LATER
 from derivant.frontend.lexer import DECLARATIONS, KEYWORDS, SOFT
+from derivant.frontend.preview import LATER
 from derivant.frontend.transforms import TRANSFORMS
 
 ROOT = Path(__file__).resolve().parents[2]
