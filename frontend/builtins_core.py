@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..compiler.errors import Span
-from ..compiler.ir import FLOATS, TRUE, Atom, Const
+from ..compiler.ir import FLOATS, TRUE, Atom, Const, integer
 from ..compiler.sizes import poly_of
 from . import values as vs
 from .builtins_base import builtin, expected, sizes
@@ -136,14 +136,62 @@ def show(elab: Elaborator, span: Span, v: Value, label: Value | None) -> Value:
         expected(elab, "show", "a string as its label", label, span)
     if vs.has_function(v):
         expected(elab, "show", "a value of data", v, span)
-    atoms: list[Atom] = []
-    text = _text(v, atoms, elab, span)
-    if label is not None:
-        places = [int(k) for k in re.findall(r"\{(\d+)\}", label.text)]
-        if any(k >= len(atoms) for k in places):
-            elab.type_error("DV0308", f"the label speaks of {{{max(places)}}}, the value has {len(atoms)} parts, from {{0}}", span)
-        text = label.text if places else f"{label.text} = {text}"
-    elab.b.show(text, *atoms)
+    _show(elab, None if label is None else label.text, v, span)
+    return v
+
+
+def _show(elab: Elaborator, label: str | None, v: Value, span: Span) -> None:
+    """A sum value is shown as its constructor: by a choice around the whole value."""
+    found = next((x for x in _sums(v) if not isinstance(x.tag.atom, Const)), None)
+    if found is None:
+        atoms: list[Atom] = []
+        text = _text(v, atoms, elab, span)
+        if label is not None:
+            places = [int(k) for k in re.findall(r"\{(\d+)\}", label)]
+            if any(k >= len(atoms) for k in places):
+                elab.type_error("DV0308", f"the label speaks of {{{max(places)}}}, the value has {len(atoms)} parts, from {{0}}", span)
+            text = label if places else f"{label} = {text}"
+        elab.b.show(text, *atoms)
+        return
+
+    def choose(k: int) -> Sequence[Atom]:
+        known = _with(v, found, SumV(found.decl, Leaf(integer(k)), found.payloads))
+        if k == len(found.payloads) - 1:
+            _show(elab, label, known, span)
+        else:
+            def here() -> Sequence[Atom]:
+                _show(elab, label, known, span)
+                return ()
+
+            elab.b.cond(elab.b.prim("eq", found.tag.atom, integer(k)), here, lambda: choose(k + 1))
+        return ()
+
+    choose(0)
+
+
+def _sums(v: Value) -> Iterator[SumV]:
+    """The sum values that show, up to those whose constructor is not known."""
+    match v:
+        case TupleV(items) | RecordV(_, _, items):
+            for i in items:
+                yield from _sums(i)
+        case SumV(_, tag, payloads):
+            yield v
+            if isinstance(tag.atom, Const):
+                for i in payloads[int(tag.atom.value)]:
+                    yield from _sums(i)
+
+
+def _with(v: Value, old: Value, new: Value) -> Value:
+    if v is old:
+        return new
+    match v:
+        case TupleV(items):
+            return TupleV(tuple(_with(i, old, new) for i in items))
+        case RecordV(decl, names, items):
+            return RecordV(decl, names, tuple(_with(i, old, new) for i in items))
+        case SumV(decl_, tag, payloads):
+            return SumV(decl_, tag, tuple(tuple(_with(i, old, new) for i in p) for p in payloads))
     return v
 
 
@@ -162,6 +210,10 @@ def _text(v: Value, atoms: list[Atom], elab: Elaborator, span: Span) -> str:
             return _text(body, atoms, elab, span)
         case StrV(text):
             return text
+        case SumV(decl, tag, payloads) if isinstance(tag.atom, Const):
+            name, _ = decl.ctors[int(tag.atom.value)]
+            inner = ", ".join(_text(i, atoms, elab, span) for i in payloads[int(tag.atom.value)])
+            return f"{name}({inner})" if inner else name
         case SumV(decl):
-            elab.not_yet(f"show of the sum type {decl.name}", span, help="match it and show its parts")
+            elab.not_yet(f"show of an array of the sum type {decl.name}", span, help="show its elements, or their parts")
     raise AssertionError(v)

@@ -17,6 +17,7 @@ from .values import BareIndex, Env, GenArg, Leaf, Value, leaves, map_leaves
 
 Gen = sx.GenBare | sx.GenBelow | sx.GenRange | sx.GenIn
 Pairs = Sequence[tuple[str, Value]]
+UNITS: dict[str, int | bool] = {"sum": 0, "prod": 1, "any": False, "all": True}
 
 
 @dataclass(eq=False)
@@ -241,19 +242,16 @@ class Generators(Calls):
             return vs.TupleV(tuple(v for _, v in pairs))
 
         def orelse() -> Value:
-            return vs.TupleV(tuple(map_leaves(v, lambda x, m=m: self.unit(x, m, span))  # type: ignore[misc]
+            return vs.TupleV(tuple(map_leaves(v, lambda x, m=m: self.unit(x, m))  # type: ignore[misc]
                                    for m, v in pairs))
 
         result = self.cond(c, then, orelse, span, "the values")
         assert isinstance(result, vs.TupleV)
         return [(m, v) for (m, _), v in zip(pairs, result.items, strict=True)]
 
-    def unit(self, x: Leaf, mode: str, span: Span) -> Leaf:
-        units: dict[str, int | bool] = {"sum": 0, "prod": 1, "any": False, "all": True}
-        if mode not in units:
-            self.not_yet(f"a filter with the mode {mode}", span, f"{mode} of an array: {mode}([e for … if …])")
+    def unit(self, x: Leaf, mode: str) -> Leaf:
         shape = [self.atom(poly_of(s)) for s in x.shape]
-        return Leaf(self.b.fill(shape, Const(units[mode], x.kind)), x.flex)
+        return Leaf(self.b.fill(shape, Const(UNITS[mode], x.kind)), x.flex)
 
     def reduce_gen(self, mode: str, gen: GenArg) -> Value:
         """`mode(e for gens)`: sum prod max min any all count argmax argmin, over all generators."""

@@ -181,11 +181,29 @@ class Indexing(Into):
                             f"{vs.show_type(v)}", step.span)
         items, safe = self.indices(step.index, axes, env)
         if rest:
-            if any(isinstance(i, Range) for i in items):
-                self.not_yet("a path that goes on after a slice", step.span)
-            at_ = [i for i in items if not isinstance(i, Range)]
-            new = self.updated(self.index_value(v, at_, safe), rest, new, span, env)
+            new = self.elementwise(v, items, rest, new, safe, span, env)
         return self.written(v, items, new, safe, span)
+
+    def elementwise(self, v: Value, items: Sequence[Atom | Range], rest: Sequence[sx.PathStep], new: Value, safe: bool,
+                    span: Span, env: Env) -> Value:
+        """The chosen elements with their parts replaced: by the elements of `new`, or all by one number."""
+        ranges = [i for i in items if isinstance(i, Range)]
+        counts = vs.axes_of(new)[:len(ranges)]
+        if counts:
+            if len(counts) < len(ranges):
+                self.type_error("DV0311", f"a value with {len(ranges)} axes or more is written here, this is "
+                                f"{vs.show_type(new)}", span)
+            for r, n in zip(ranges, counts, strict=True):
+                self.equate(poly_of(r.count), poly_of(n), span, "the written value must have the size of its place",
+                            names=("the place", "the value"))
+
+        def one(idx: Sequence[Atom]) -> Value:
+            k = iter(idx)
+            at = [shifted(self, i, next(k)) if isinstance(i, Range) else i for i in items]
+            part = self.index_value(new, idx, safe=True) if counts else new
+            return self.updated(self.index_value(v, at, safe), rest, part, span, env)
+
+        return self.build([r.count for r in ranges], one) if ranges else one(())
 
     def replaced(self, old: Value, new: Value, span: Span) -> Value:
         """The new value of a field: of the old one's type."""

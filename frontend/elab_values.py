@@ -81,7 +81,7 @@ class Values(Base):
         """The array whose elements look like `cell`, over core arrays (one for each leaf)."""
         it = iter(atoms)
         body = map_leaves(cell, lambda x: replace(x, atom=next(it)))
-        return array_of(axes, vs._reread(body, len(axes)))
+        return array_of(axes, vs.reread(body, len(axes)))
 
     def flat(self, x: Leaf) -> Leaf:
         """All elements in one axis, in row-major order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from . import syntax as sx
 from . import values as vs
 from .elab_functions import Closure
 from .elab_transforms import Lifted
-from .values import FnV, Leaf, Native, RecordV, TupleV, Value, leaves, map_leaves, rebuild
+from .values import ArrayV, FnV, Leaf, Native, RecordV, TupleV, Value, leaves, map_leaves, rebuild, reread
 
 if TYPE_CHECKING:
     from .elaborate import Elaborator
@@ -271,44 +271,51 @@ def jacobian(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value]
     return derived(elab, f"jacobian({fn.name})", fn, run, named.get("wrt"))
 
 
+NO_SUMS = "there is no type for it: its constructors would hold other types"
+
+
 def jacobian_of(elab: Elaborator, f: Lifted, wrt: Sequence[int], bare: bool, span: Span) -> Value:
     """The result's structure, each leaf with the structure and shape of the arguments behind its own
     (`bare`: of the only one, otherwise a tuple of them)."""
     floats = [x for x in leaves(f.result) if x.kind in FLOATS]
     if not floats:
         elab.type_error("DV0401", f"jacobian: the function gives no floats but {vs.show_type(f.result)}", span)
-    if f.hidden:
-        elab.not_yet("the jacobian of a function whose result has a size that depends on data", span)
-    blocks = {k: (reverse_blocks if prefers_reverse(f, k) else forward_blocks)(elab, f, k, span) for k in wrt}
+    plain = all(x.kind in FLOATS for x in leaves(f.result)) and not f.hidden
+    value = f.result if plain else elab.results(f, elab.b.call(f.function, f.atoms))
+    blocks = {k: (reverse_blocks if prefers_reverse(f, k) else forward_blocks)(elab, f, k, value, span) for k in wrt}
+    rows = iter(range(len(list(leaves(value)))))
 
-    def outer(v: Value, at: list[int]) -> Value:
+    def outer(v: Value, rank: int = 0) -> Value:
+        """`rank` axes of each leaf are those of arrays around it."""
         match v:
             case Leaf():
-                row = at[0]
-                at[0] += 1
+                row = next(rows)
                 if v.kind not in FLOATS:
                     return v
-                parts = [inner(f.args[k], blocks[k][row], [0]) for k in wrt]
+                parts = [inner(f.args[k], v.shape[rank:], iter(blocks[k][row])) for k in wrt]
                 return parts[0] if bare else TupleV(tuple(parts))
             case TupleV(items):
-                return TupleV(tuple(outer(i, at) for i in items))
+                return TupleV(tuple(outer(i, rank) for i in items))
             case RecordV(_, names, items):
-                return RecordV(None, names, tuple(outer(i, at) for i in items))
-        elab.not_yet(f"the jacobian of {vs.show_type(v)}", span)
+                return RecordV(None, names, tuple(outer(i, rank) for i in items))
+            case ArrayV(axes, body):
+                return ArrayV(axes, outer(body, rank + len(axes)))
+        elab.not_yet(f"the jacobian of {vs.show_type(v)}", span, NO_SUMS)
 
-    def inner(v: Value, row: Sequence[Value], at: list[int]) -> Value:
+    def inner(v: Value, own: Sequence[Atom], row: Iterator[Value]) -> Value:
+        """`own` are the axes of the result's leaf, which stand in front."""
         match v:
             case Leaf():
-                col = at[0]
-                at[0] += 1
-                return row[col]
+                return next(row)
             case TupleV(items):
-                return TupleV(tuple(inner(i, row, at) for i in items))
+                return TupleV(tuple(inner(i, own, row) for i in items))
             case RecordV(_, names, items):
-                return RecordV(None, names, tuple(inner(i, row, at) for i in items))
-        elab.not_yet(f"the jacobian with respect to {vs.show_type(v)}", span)
+                return RecordV(None, names, tuple(inner(i, own, row) for i in items))
+            case ArrayV(axes, body):
+                return ArrayV((*own, *axes), inner(body, (), row))
+        elab.not_yet(f"the jacobian with respect to {vs.show_type(v)}", span, NO_SUMS)
 
-    return outer(f.result, [0])
+    return reread(outer(value))
 
 
 def prefers_reverse(f: Lifted, k: int) -> bool:
@@ -334,9 +341,9 @@ def prefers_reverse(f: Lifted, k: int) -> bool:
     return nonneg(n - m - number(1))
 
 
-def forward_blocks(elab: Elaborator, f: Lifted, k: int, span: Span) -> list[list[Value]]:
-    """By basis tangents: for each leaf of the result, for each leaf of the argument."""
-    results = list(leaves(f.result))
+def forward_blocks(elab: Elaborator, f: Lifted, k: int, value: Value, span: Span) -> list[list[Value]]:
+    """By basis tangents: for each leaf of the result, for each leaf of the argument.  `value` is f's there."""
+    results = list(leaves(value))
     blocks: list[list[Value]] = [[] for _ in results]
     zero = elab.zero_like(f.args[k])
     zeros = list(leaves(zero))
@@ -351,7 +358,12 @@ def forward_blocks(elab: Elaborator, f: Lifted, k: int, span: Span) -> list[list
             basis = elab.b.delta(a.shape, idx, one, safe=True) if a.rank else one
             tangent = rebuild(f.args[k], [basis if i == j else z.atom for i, z in enumerate(zeros)])
             tangents: list[Value | None] = [tangent if i == k else None for i in range(len(f.args))]
-            return TupleV(tuple(x for x in leaves(elab.run_jvp(f, tangents, span)[1])))
+            slopes = leaves(elab.run_jvp(f, tangents, span)[1])
+            if not f.hidden:
+                return TupleV(tuple(slopes))
+            # Each run has sizes of its own, which are those of the value.
+            return TupleV(tuple(elab.build(r.shape, lambda at, x=x: elab.index_value(x, at))  # type: ignore[misc]
+                                for r, x in zip(results, slopes, strict=True)))
 
         table = elab.build(a.shape, column)
         columns = list(leaves(table))
@@ -369,7 +381,7 @@ def moved(elab: Elaborator, c: Leaf, front: int) -> Leaf:
     return Leaf(elab.b.builds(shape, lambda idx: elab.b.index(c.atom, *idx[n:], *idx[:n], safe=True)))
 
 
-def reverse_blocks(elab: Elaborator, f: Lifted, k: int, span: Span) -> list[list[Value]]:
+def reverse_blocks(elab: Elaborator, f: Lifted, k: int, value: Value, span: Span) -> list[list[Value]]:
     """By basis cotangents."""
     results = list(leaves(f.result))
     env = elab.results(f, elab.b.call(f.function, f.atoms)) if any(x.rank for x in results) else f.result

@@ -325,21 +325,22 @@ def rebuild(v: Value, atoms: Sequence[Atom], *, flex: bool = True) -> Value:
     `flex` False: literals have got their width.
     """
     it = iter(atoms)
-    return _reread(map_leaves(v, lambda x: Leaf(next(it), x.flex and flex)), 0)
+    return reread(map_leaves(v, lambda x: Leaf(next(it), x.flex and flex)), 0)
 
 
-def _reread(v: Value, drop: int) -> Value:
+def reread(v: Value, drop: int = 0) -> Value:
+    """The sizes of arrays of structures read off their leaves, behind `drop` axes of arrays around them."""
     match v:
         case TupleV(items):
-            return TupleV(tuple(_reread(i, drop) for i in items))
+            return TupleV(tuple(reread(i, drop) for i in items))
         case RecordV(decl, names, items):
-            return RecordV(decl, names, tuple(_reread(i, drop) for i in items))
+            return RecordV(decl, names, tuple(reread(i, drop) for i in items))
         case SumV(decl, tag, payloads):
-            return SumV(decl, tag, tuple(tuple(_reread(i, drop) for i in p) for p in payloads))
+            return SumV(decl, tag, tuple(tuple(reread(i, drop) for i in p) for p in payloads))
         case ArrayV(axes, body):
             first = next(leaves(body), None)
             end = drop + len(axes)
-            return ArrayV(axes if first is None else first.shape[drop:end], _reread(body, end))
+            return ArrayV(axes if first is None else first.shape[drop:end], reread(body, end))
     return v
 
 

@@ -117,7 +117,7 @@ class Function:
         for p, v in zip(params, values, strict=True):
             t = p.type
             if type(t) is shapes.Any:
-                t = infer(v, p.name, self._all.name, t.sizes)
+                t = infer(v, p.name, self._all.name, t.sizes, self._types)
             elif self._lifts and type(v) is not float:
                 t = _lifted(t, v)
                 usual = usual and t is p.type
@@ -219,15 +219,18 @@ class Function:
                 "DV0606", f"{self.__name__} takes {len(self.params)} arguments, {len(values)} were given", self.span
             )
         return tuple(
-            infer(v, p.name, self.__name__, p.type.sizes) if isinstance(p.type, shapes.Any) else p.type
+            infer(v, p.name, self.__name__, p.type.sizes, self._types) if isinstance(p.type, shapes.Any) else p.type
             for p, v in zip(self.params, values, strict=True)
         )
+
+    def _types(self) -> Sequence[shapes.Type]:
+        return self._unit.outline().types
 
     def result_of(self, values: Sequence[Any]) -> shapes.Type:
         """The type of the result for these arguments; sizes that no argument names are open."""
         types = self.types_of(values)
         whole = tuple(
-            infer(v, p.name, self.__name__, p.type.sizes) if isinstance(p.type, shapes.Any) else p.type
+            infer(v, p.name, self.__name__, p.type.sizes, self._types) if isinstance(p.type, shapes.Any) else p.type
             for p, v in zip(self._all.params, self.bound, strict=False)
         )
         instance = self._instance((_ALL, (*whole, *types)))

@@ -326,10 +326,14 @@ def describe(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
-def infer(value: Any, name: str, function: str, sizes: tuple[shapes.Size, ...] | None = None) -> shapes.Type:
-    """The type of an argument whose parameter has none: dtype and rank; `sizes` where they have names."""
+def infer(value: Any, name: str, function: str, sizes: tuple[shapes.Size, ...] | None = None,
+          known: Callable[[], Sequence[shapes.Type]] = tuple) -> shapes.Type:
+    """The type of an argument whose parameter has none: dtype and rank; `sizes` where they have names.
+
+    `known` gives the types of the program, where those of sum values are looked up.
+    """
     if sizes is not None:
-        found = infer(value, name, function)
+        found = infer(value, name, function, None, known)
         if not isinstance(found, Array) or len(found.sizes) != len(sizes):
             Reader(function)._fail(name, f"an array with {len(sizes)} axes", value)
         return Array(found.element, sizes)
@@ -337,13 +341,16 @@ def infer(value: Any, name: str, function: str, sizes: tuple[shapes.Size, ...] |
     if kind is not None:
         return Scalar(kind)
     if isinstance(value, SumValue):
-        raise errors.UnsupportedError("DV0901", f"`{name}` of {function}: a sum value needs a typed parameter: not yet")
+        for t in known():
+            if isinstance(t, Sum) and value._key[1:3] == (t.name, tuple((c, len(p)) for c, p in t.ctors)):
+                return t
+        Reader(function)._fail(name, "a value of this program", value)
     fields = fields_of(value)
     if fields is not None:
         label = type(value).__name__ if isinstance(value, Value) and type(value).__name__ != "Record" else ""
-        return Record(label, tuple((f, infer(v, f"{name}.{f}", function)) for f, v in fields.items()))
+        return Record(label, tuple((f, infer(v, f"{name}.{f}", function, None, known)) for f, v in fields.items()))
     if isinstance(value, tuple):
-        return Tuple(tuple(infer(v, f"{name}[{i}]", function) for i, v in enumerate(value)))
+        return Tuple(tuple(infer(v, f"{name}[{i}]", function, None, known) for i, v in enumerate(value)))
     reader = Reader(function)
     if callable(value):
         reader._fail(name, "a value", value, "functions don't enter a program from outside: write it in the language")
