@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import sizes
-from .errors import InternalError, Span, UnsupportedError
+from .errors import InternalError, Span
 from .ir import (
     ZERO,
     ArgSort,
@@ -328,7 +328,7 @@ class Lowerer:
             case Show(label, args):
                 self.show(label, [self.value(a) for a in args])
             case _:
-                raise UnsupportedError("DV0901", f"{type(s.op).__name__} is not resolved before lowering", self.span)
+                raise InternalError("DV0999", f"{type(s.op).__name__} is not resolved before lowering", self.span)
 
     def check_bounds(self, index: Sequence[Atom], shape: Sequence[Atom], safe: bool) -> None:
         for axis, (i, n) in enumerate(zip(index, shape, strict=False)):
