@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from derivant.compiler.build import Builder
-from derivant.compiler.errors import UnsupportedError
+from derivant.compiler.errors import InternalError
 from derivant.compiler.ir import ONE, ZERO, Array, Atom, Const, Function, Scalar, Var, integer
 from derivant.compiler.lower import lower
 from derivant.runtime.native import compile_native
@@ -204,7 +204,7 @@ def test_stop_gradient_is_nothing() -> None:
     agree(function([s], lambda b: [b.prim("stop_gradient", s)]), [2.0])
 
 
-def test_calls_are_refused() -> None:
+def test_calls_are_resolved_before_lowering() -> None:
     g = Function("g", (s,), Builder().finish([s]))
-    with pytest.raises(UnsupportedError):
+    with pytest.raises(InternalError, match="before lowering"):
         lower(function([s], lambda b: b.call(g, [s])))
