@@ -56,7 +56,10 @@ class ResultInfo:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """All that a caller must know about one entry; JSON by `to_json` and `from_json`."""
+    """All that a caller must know about one entry; JSON by `to_json` and `from_json`.
+
+    A function is `brief` if it has no loops: not worth giving up a lock for.
+    """
 
     name: str
     symbol: str
@@ -64,6 +67,7 @@ class Signature:
     results: tuple[ResultInfo, ...]
     sites: tuple[Site, ...]
     copies: tuple[str, ...] = ()
+    brief: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -73,6 +77,7 @@ class Signature:
             "results": [[r.kind, r.rank, None if r.shape is None else list(r.shape)] for r in self.results],
             "sites": [[s.code, s.message, list(s.kinds), _span_to_json(s.span)] for s in self.sites],
             "copies": list(self.copies),
+            "brief": self.brief,
         }
 
     @staticmethod
@@ -86,12 +91,13 @@ class Signature:
             tuple(ResultInfo(k, r, None if s is None else tuple(s)) for k, r, s in data["results"]),
             tuple(Site(c, m, tuple(ks), _span_from_json(sp, named)) for c, m, ks, sp in data["sites"]),
             tuple(data["copies"]),
+            data["brief"],
         )
 
 
 def signature(f: LoopFunction, symbol: str, shapes: Sequence[list[Expr] | None]) -> Signature:
     """`shapes` has an entry for each result."""
-    from .loops import Buf
+    from .loops import Buf, brief
 
     results = []
     for r, shape in zip(f.results, shapes, strict=True):
@@ -99,7 +105,7 @@ def signature(f: LoopFunction, symbol: str, shapes: Sequence[list[Expr] | None])
         own = isinstance(r, Buf) and r.space == "heap"
         results.append(ResultInfo(r.kind, rank, None if own or shape is None else tuple(shape)))
     params = tuple(ParamInfo(p.name, p.value.kind, len(p.sizes)) for p in f.params)
-    return Signature(f.name, symbol, params, tuple(results), tuple(f.sites), tuple(f.copies))
+    return Signature(f.name, symbol, params, tuple(results), tuple(f.sites), tuple(f.copies), brief(f))
 
 
 def _span_to_json(span: Span | None) -> Any:

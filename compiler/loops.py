@@ -270,6 +270,12 @@ def walk(body: list[LStmt]) -> Iterator[LStmt]:
             yield from walk(b)
 
 
+def brief(f: LoopFunction) -> bool:
+    """Does it run straight to its end, without loops, be they of statements or inside one?"""
+    straight = (Assign, Load, Store, Accum, Branch, Check, Scope)
+    return all(isinstance(s, straight) for s in walk(f.body))
+
+
 def places(s: LStmt) -> tuple[Place, ...]:
     """The places that a statement itself touches."""
     match s:

@@ -7,8 +7,8 @@ the instance for their types, runs it and rebuilds the result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -26,11 +26,19 @@ if TYPE_CHECKING:
     from .pipeline import Instance, Unit
 
 _ALL: tuple[bool, ...] = ()
+_SHORT_WAYS = 8  # of one function, for as many choices of argument types
 _Key = tuple[tuple[bool, ...], tuple[shapes.Type, ...]]
 
 
 class Function:
-    """A compiled function; call it with numbers and arrays."""
+    """A compiled function; call it with numbers and arrays.
+
+    What a call calls stands in the instance: at first `_long_way`, in Python; when an instance is called for
+    the second time, a short way (`fastcall`) is put in front, for arguments of its types.
+    """
+
+    __slots__ = ("__call__", "__dict__", "__weakref__")
+    __call__: Callable[..., Any]
 
     def __init__(
         self, unit: Unit, text: str, signature: Signature, *, plain: bool = False, bound: tuple[Any, ...] = (),
@@ -47,6 +55,8 @@ class Function:
         types = tuple(p.type for p in signature.params)
         self._declared_types = None if any(isinstance(t, shapes.Any) for t in types) else types
         self._fixed: Instance | None = None  # of the declared types: most calls need no other
+        self._calls: dict[Instance, int] = {}  # of which the first two are counted
+        self.__call__ = self._long_way
         self.__name__ = self.__qualname__ = signature.name
         self.__doc__ = signature.doc
         self.__module__ = "derivant"
@@ -92,7 +102,7 @@ class Function:
 
     # ------------------------------------------------------------ calling
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def _long_way(self, *args: Any, **kwargs: Any) -> Any:
         values = (*self.bound, *args) if self.bound else args
         params = self._all.params
         if kwargs or len(values) != len(params):
@@ -102,12 +112,10 @@ class Function:
         else:
             given = _ALL
         try:
-            result = self._call(params, values, given)
+            return self._call(params, values, given)
         except errors.Error as e:
-            if e.span is None or is_derived(e.span):
-                e.span = self._blamed(e.message)
+            self._blame(e)
             raise
-        return _wrapped(result, self._wrap) if self._wrap else result
 
     def _call(self, params: tuple[Param, ...], values: tuple[Any, ...], given: tuple[bool, ...]) -> Any:
         reader = Reader(self._all.name, self._spans)
@@ -127,12 +135,41 @@ class Function:
         if instance is None:
             instance = self._instance((given, tuple(types)))
             self._fixed = instance if usual else self._fixed
-        return rebuild(instance.run(leaves), instance.result)
+        results = instance.run(leaves)
+        result = _wrapped(instance.result, self._wrap)
+        calls = self._calls.get(instance, 0)
+        if calls < 2:
+            self._calls[instance] = calls + 1
+            if calls == 1 and len(self._calls) <= _SHORT_WAYS and False not in given[:given.count(True)]:
+                self._shorten(instance, params, types, result)
+        return rebuild(results, result)
 
-    def _blamed(self, message: str) -> Span | None:
-        """The parameter that a message about sizes names, or else the first one."""
-        spans = self._spans()
-        return next((s for n, s in spans.items() if f"`{n}`" in message), self.span)
+    def _shorten(
+        self, instance: Instance, params: tuple[Param, ...], types: Sequence[shapes.Type], result: shapes.Type
+    ) -> None:
+        """Puts a short way in front for calls like the last one."""
+        native = instance.native
+        if native is None:
+            return
+        from ..compiler.abi import Context
+        from .fastcall import shortened
+
+        def failed(code: int, address: int) -> NoReturn:
+            e = native.error(Context.from_address(address))
+            if isinstance(e, errors.Error):
+                self._blame(e)
+            raise e
+
+        arguments = list(zip(params, types, strict=True))
+        short = shortened(native, instance.described, arguments, result, self.bound, self.__call__, failed)
+        if short is not None:
+            self.__call__ = short
+
+    def _blame(self, e: errors.Error) -> None:
+        """Gives an error without a place the parameter that its message names, or else the first one."""
+        if e.span is None or is_derived(e.span):
+            spans = self._spans()
+            e.span = next((s for n, s in spans.items() if f"`{n}`" in e.message), self.span)
 
     def _bind(self, values: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[bool, ...]]:
         """The arguments in order, and which parameters have one; paths of defaults are read here."""
@@ -293,15 +330,25 @@ class Function:
 
 def _lifted(t: shapes.Type, value: Any) -> shapes.Type:
     """A function of scalars takes arrays of one shape as well."""
-    rank = value.ndim if isinstance(value, np.ndarray) else np.ndim(value) if isinstance(value, (list, tuple)) else 0
+    if isinstance(value, (list, tuple)):
+        try:
+            rank = np.ndim(value)
+        except (ValueError, TypeError, OverflowError):
+            rank = 1  # the reader says what is wrong with it
+    else:
+        rank = value.ndim if isinstance(value, np.ndarray) else 0
     return shapes.Array(t, tuple(f"s{axis}_" for axis in range(rank))) if rank else t
 
 
-def _wrapped(result: Any, transform: str) -> Any:
-    """The tuple of one that Python's `argnums=(0,)` asks for; the language has none."""
+def _wrapped(t: shapes.Type, transform: str) -> shapes.Type:
+    """With the tuple of one that Python's `argnums=(0,)` asks for; the language has none."""
+    if not transform:
+        return t
     if transform == "value_and_grad":
-        return result[0], (result[1],)
-    return ((result,),) if transform == "hessian" else (result,)
+        assert isinstance(t, shapes.Tuple)
+        return shapes.Tuple((t.items[0], shapes.Tuple(t.items[1:])))
+    one = shapes.Tuple((t,))
+    return shapes.Tuple((one,)) if transform == "hessian" else one
 
 
 def _restore(unit: Unit, text: str, signature: Signature, plain: bool, bound: tuple[Any, ...], wrap: str) -> Function:

@@ -91,7 +91,7 @@ class NativeFunction:
         self.code = code
         self.write = write or print
         self._library = llvm.Library(code, (sig.symbol,))
-        self._entry = self._library.addresses[sig.symbol]
+        self.entry = self._library.addresses[sig.symbol]
         self._call = call()
         self._dtypes = [np.dtype(DTYPES[p.kind]) for p in sig.params]
         self._fresh = [
@@ -139,11 +139,11 @@ class NativeFunction:
             self._pack.pack_into(frame.slots, 0, *slots)
             context = frame.context
             frame.owner = self
-            code = self._call(self._entry, frame.context_address, frame.slots_address)
+            code = self._call(self.entry, frame.context_address, frame.slots_address)
             if frame.pending is not None:
                 raise frame.pending
             if code:
-                raise self._error(context)
+                raise self.error(context)
             return self._results(self._unpack.unpack_from(frame.slots, self._offset), outs)
         finally:
             _give(frame)
@@ -162,7 +162,13 @@ class NativeFunction:
             k += 1 + 2 * r.rank
         return results
 
-    def _error(self, context: Context) -> Exception:
+    def adopt(self, k: int, address: int) -> Any:
+        """The array of a result that the function has allocated and left in the slots at an address."""
+        r = self.signature.results[k]
+        words = (ctypes.c_int64 * (1 + r.rank)).from_address(address)
+        return _adopt(words[0], tuple(words[1:]), np.dtype(DTYPES[r.kind]))
+
+    def error(self, context: Context) -> Exception:
         """The error that the function has left in its context."""
         try:
             site = self.signature.sites[context.site]

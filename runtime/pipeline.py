@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..compiler.ir import Program
     from ..compiler.loops import LoopFunction
     from .front import Front
+    from .native import NativeFunction
 
 BACKENDS = ("llvm", "interpreter", "loops")
 STAGES = ("parsed", "typed", "core", "derivative", "optimised", "loops", "llvm", "asm")
@@ -163,6 +164,7 @@ class Instance:
         self._lock = threading.RLock()
         self._manifest: dict[str, Any] | None = None
         self._runner: Run | None = None
+        self.native: NativeFunction | None = None  # once it has run as machine code
         self._renames = 0
 
     # ------------------------------------------------------------ stages
@@ -232,15 +234,15 @@ class Instance:
 
     @property
     def result(self) -> shapes.Type:
-        return self._described.result
+        return self.described.result
 
     @property
     def outputs(self) -> tuple[bool, ...]:
         """For each result of the core function: is it a leaf of the value (or a size)?"""
-        return self._described.outputs
+        return self.described.outputs
 
     @functools.cached_property
-    def _described(self) -> Described:
+    def described(self) -> Described:
         if self._manifest is None:
             _ = self.core
             return Described(self._made.result, self._made.outputs, self._made.sizes)
@@ -262,7 +264,7 @@ class Instance:
         backend = self.unit.backend
         with guarded("compilation", self.unit.source.text):
             call = {"llvm": self._native, "interpreter": self._interpreted, "loops": self._looped}[backend]()
-        outputs, check = self.outputs, self._described.sizes
+        outputs, check = self.outputs, self.described.sizes
         if all(outputs):
 
             def checked(leaves: Sequence[Any]) -> Sequence[Any]:
@@ -299,6 +301,7 @@ class Instance:
             loaded = store.load(manifest, code, self._sources(), self.unit.write)
             if loaded is not None:
                 self._manifest = manifest
+                self.native = loaded
                 log("cache", f"hit {self.text}")
                 return loaded
         log("cache", f"miss {self.text}")
@@ -309,9 +312,10 @@ class Instance:
             signature, code = compile_object(entry)
         store.write_object(key, {
             "abi": signature.to_json(), "result": shapes.to_json(self.result), "outputs": list(self.outputs),
-            "sizes": self._described.sizes.to_json(),
+            "sizes": self.described.sizes.to_json(),
         }, code)
-        return NativeFunction(signature, code, write=self.unit.write)
+        self.native = NativeFunction(signature, code, write=self.unit.write)
+        return self.native
 
     def _sources(self) -> list[Source]:
         """The texts that spans in messages point into."""
