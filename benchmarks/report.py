@@ -88,6 +88,17 @@ def growth_table(entries: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def call_table(entries: dict[str, dict[str, float]]) -> str:
+    """The time of a call, and Derivant's over the others' (below 1 is faster)."""
+    lines = []
+    for name, best in entries.items():
+        told = ", ".join(f"{side} {duration(t)}" for side, t in best.items())
+        ours = best.get("derivant")
+        ratios = [f"to {side} {ours / t:.2g}" for side, t in best.items() if ours is not None and side != "derivant"]
+        lines.append(f"{name:11} {told}" + (f" ({', '.join(ratios)})" if ratios else ""))
+    return "\n".join(lines)
+
+
 def process_table(entries: dict[str, dict[str, Any]]) -> str:
     """Whole processes and their parts."""
     lines = []

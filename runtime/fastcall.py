@@ -1,6 +1,6 @@
 """The short way into a compiled function: a built-in function that reads, checks, calls and builds as machine code.
 
-There is one routine for all functions (`fastcall.ll`); a plan, words in a `bytes`, tells it what one
+There is one routine for all functions (`fastcall_*.ll`); a plan, words in a `bytes`, tells it what one
 function takes for one choice of argument types:
 
     plan   ::= entry  free arguments  1 if the GIL is released  where held arrays, result arrays and keyword
@@ -283,7 +283,7 @@ class _Planner:
 
 
 class _Host(ctypes.Structure):
-    """`%host` of `fastcall.ll`."""
+    """`%host` of `fastcall_objects.ll`."""
 
     _fields_ = [
         ("array", ctypes.c_void_p), ("new", ctypes.c_void_p), ("copy", ctypes.c_void_p), ("scalar", ctypes.c_void_p),
@@ -309,7 +309,8 @@ def _routine() -> Any:
     api = _numpy_api() if _plain_objects() else None
     if api is None:
         return None
-    text = resources.files(__package__).joinpath("fastcall.ll").read_text("utf-8")
+    files = resources.files(__package__)
+    text = "".join(files.joinpath(f"fastcall_{part}.ll").read_text("utf-8") for part in ("objects", "arguments", "call"))
     symbols = ("dv_fast_call", "dv_fast_host")
     store, key = Cache.default(), b"fastcall" + text.encode()
     found = store.get(key)

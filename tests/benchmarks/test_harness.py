@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
-from benchmarks import cases, harness, inputs, report, sides
+from benchmarks import calls, cases, harness, inputs, report, sides
 
 CASE = cases.Case("lse", "n3", (3,))
 
@@ -104,3 +105,14 @@ def test_growth_is_a_slope_in_double_logarithms() -> None:
 
 def test_durations() -> None:
     assert [report.duration(s) for s in (None, 1.5, 0.0123, 4.2e-5)] == ["-", "1.50 s", "12.3 ms", "42.0 us"]
+
+
+def test_calls_are_compared_and_timed() -> None:
+    made = calls.available(("derivant",))
+    found = calls.measure(made, 1e-4, "cpu")
+    assert set(found) == set(calls.ARGUMENTS) == set(made["derivant"])
+    assert all(0 < best["derivant"] < 1 for best in found.values())
+    text = report.call_table({"scalar": {"derivant": 1e-7, "numba": 2e-7}})
+    assert text == "scalar      derivant 0.10 us, numba 0.20 us (to numba 0.5)"
+    with pytest.raises(ValueError, match="other gives"):
+        calls.measure({**made, "other": {"scalar": lambda x: x}}, 1e-4)
