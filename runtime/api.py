@@ -186,7 +186,8 @@ def jvp(f: Function, primals: Any, tangents: Any) -> tuple[Any, Any]:
         raise errors.TypeError(
             "DV0606", f"jvp of {f.__name__}: {len(along)} tangents for {len(active)} parameters that carry floats", f.span
         )
-    g = _pointwise(f, types, active, "jvp({inner}, {xs}, {ds})")
+    key = "jvp", types, tuple(active)
+    g = f.once(key, lambda: _pointwise(f, types, active, "jvp({inner}, {xs}, {ds})"))
     return g(*points, *along)  # type: ignore[no-any-return]
 
 
@@ -196,11 +197,13 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     f = _function("vjp", f)
     types = f.types_of(primals)
     active = [k for k, t in enumerate(types) if shapes.carries_float(t)]
-    value = f(*primals)
-    ct = shapes.Param("cotangent", f.result_of(primals), tangent=True)
-    text = _closure(f, types, active, ["ct_"], "(let (_, pull_) = vjp({inner}, {args}); pull_(ct_))")
-    signature = shapes.Signature(f"pullback of {f.__name__}", (*f.params_of(types), ct))
-    return value, f.derived(text, signature).bind(primals)
+
+    def pullback() -> Function:
+        ct = shapes.Param("cotangent", f.result_of(primals), tangent=True)
+        text = _closure(f, types, active, ["ct_"], "(let (_, pull_) = vjp({inner}, {args}); pull_(ct_))")
+        return f.derived(text, shapes.Signature(f"pullback of {f.__name__}", (*f.params_of(types), ct)))
+
+    return f(*primals), f.once(("vjp", types), pullback).bind(primals)
 
 
 def linearize(f: Function, *primals: Any) -> tuple[Any, Function]:
@@ -208,12 +211,14 @@ def linearize(f: Function, *primals: Any) -> tuple[Any, Function]:
     f = _function("linearize", f)
     types = f.types_of(primals)
     active = [k for k, t in enumerate(types) if shapes.carries_float(t)]
-    value = f(*primals)
-    names = [f"d{k}_" for k in active]
-    text = _closure(f, types, active, names, "(let (_, lin_) = linearize({inner}, {args}); lin_({ds}))")
-    tangents = tuple(shapes.Param(f"d{f.params[k].name}", types[k], tangent=True) for k in active)
-    signature = shapes.Signature(f"linearization of {f.__name__}", (*f.params_of(types), *tangents))
-    return value, f.derived(text, signature).bind(primals)
+
+    def linear() -> Function:
+        names = [f"d{k}_" for k in active]
+        text = _closure(f, types, active, names, "(let (_, lin_) = linearize({inner}, {args}); lin_({ds}))")
+        tangents = tuple(shapes.Param(f"d{f.params[k].name}", types[k], tangent=True) for k in active)
+        return f.derived(text, shapes.Signature(f"linearization of {f.__name__}", (*f.params_of(types), *tangents)))
+
+    return f(*primals), f.once(("linearize", types), linear).bind(primals)
 
 
 def transpose_linear(g: Function, x: Any) -> Function:
@@ -247,13 +252,14 @@ def _function(transform: str, f: object) -> Function:
 def _by_name(transform: str, f: Function, argnums: Argnums, argnames: str | Sequence[str] | None) -> Function:
     f = _function(transform, f)
     positions, bare = _positions(transform, f, argnums, argnames)
-    wrt = ", ".join(str(len(f.bound) + p) for p in positions)
-    name = f"{transform}({f.__name__})"
-    params = f.signature.params
-    return f.derived(
-        f"{transform}({f.text}, wrt=({wrt}))", shapes.Signature(name, params, None, f.signature.doc),
-        wrap="" if bare or len(positions) > 1 else transform,
-    )
+
+    def make() -> Function:
+        wrt = ", ".join(str(len(f.bound) + p) for p in positions)
+        signature = shapes.Signature(f"{transform}({f.__name__})", f.params, None, f.signature.doc)
+        wrap = "" if bare or len(positions) > 1 else transform
+        return f.derived(f"{transform}({f.text}, wrt=({wrt}))", signature, wrap=wrap)
+
+    return f.once((transform, *positions, bare), make)
 
 
 def _positions(transform: str, f: Function, argnums: Argnums, argnames: str | Sequence[str] | None) -> tuple[list[int], bool]:

@@ -3,14 +3,14 @@
 There is one routine for all functions (`fastcall_*.ll`); a plan, words in a `bytes`, tells it what one
 function takes for one choice of argument types:
 
-    plan   ::= entry  free arguments  1 if the GIL is released  where held arrays, result arrays and keyword
+    plan   ::= entry  arguments  1 if the GIL is released  where held arrays, result arrays and keyword
                arguments stand in the room  words of room  where `fresh`, `own` and `build` stand
                reads sizes fresh own build
     read   ::= kind slot wide | 5 slot kind rank | 6 count read… | 7 class count dicts name… read…
     sizes  ::= (1 slot slot | 2 slot number | 3 slot size)… 0
     size   ::= (1 number | 2 slot | 3…9 operator of the two on top)… 0 0
     fresh  ::= (rank slot kind size…)… -1            results whose sizes follow from the arguments
-    own    ::= (result slot)… -1                     results in memory of the function
+    own    ::= (result slot kind rank)… -1           results in memory of the function
     build  ::= kind slot | 5 array | 6 count build… | 7 class count build…
 
 Only what needs no conversion goes this way: exact `float`, `int` and `bool`, NumPy's scalars and arrays of
@@ -28,11 +28,12 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..compiler import llvm
+from ..compiler import errors, llvm
+from ..compiler.abi import Context
 from . import shapes
 from .cache import Cache
 from .glue import poll_address
@@ -64,25 +65,31 @@ def shortened(
     described: Described,
     arguments: Sequence[tuple[shapes.Param, shapes.Type]],
     result: shapes.Type,
-    bound: tuple[Any, ...],
     behind: Callable[..., Any],
-    failed: Callable[[int, int], Any],
+    blame: Callable[[errors.Error], None],
 ) -> Callable[..., Any] | None:
     """A callable that takes the short way where it can, else calls `behind`; None if there is no short way.
 
-    `arguments` are all parameters with their types, the first of them for `bound`; `failed` gets an error code
-    and the address of a context, and raises.
+    `arguments` are the parameters with their types; `blame` may add to an error of the function before it is
+    raised.
     """
     routine = _routine()
     if routine is None:
         return None
-    planner = _Planner(native, arguments, len(bound))
+    planner = _Planner(native, arguments)
     try:
         plan = planner.plan(described, result)
     except Unplanned:
         return None
-    names = tuple(sys.intern(p.name) for p, _ in arguments[len(bound):])
-    self = (plan, behind, failed, native.adopt, bound, names, native, planner.kept, routine)
+
+    def failed(code: int, address: int) -> NoReturn:
+        e = native.error(Context.from_address(address))
+        if isinstance(e, errors.Error):
+            blame(e)
+        raise e
+
+    names = tuple(sys.intern(p.name) for p, _ in arguments)
+    self = (plan, behind, failed, native.adopt, names, native, planner.kept, routine)
     return _new(routine, self, None)  # type: ignore[no-any-return]
 
 
@@ -90,13 +97,10 @@ def shortened(
 
 
 class _Planner:
-    def __init__(
-        self, native: NativeFunction, arguments: Sequence[tuple[shapes.Param, shapes.Type]], bound: int
-    ) -> None:
+    def __init__(self, native: NativeFunction, arguments: Sequence[tuple[shapes.Param, shapes.Type]]) -> None:
         self.sig = native.signature
         self.entry = native.entry
         self.arguments = arguments
-        self.free = len(arguments) - bound
         self.kept: list[object] = []  # objects whose addresses stand in the plan
         self.params: list[int] = []
         self.results: list[int] = []
@@ -123,12 +127,12 @@ class _Planner:
         sizes = [w for check in self.sizes for w in check] + [0]
         held = sum(p.rank > 0 for p in self.sig.params) + 1
         results = len(arrays) + 1
-        words = self.slots + held + results + self.free
+        words = self.slots + held + results + len(self.arguments)
         if words > _MAX_WORDS:
             raise Unplanned
         at = _HEAD + len(reads) + len(sizes)
         head = [
-            self.entry, self.free, not self.sig.brief, self.slots, self.slots + held, self.slots + held + results,
+            self.entry, len(self.arguments), not self.sig.brief, self.slots, self.slots + held, self.slots + held + results,
             words, at, at + len(fresh), at + len(fresh) + len(own),
         ]
         code = head + reads + sizes + fresh + own + build
@@ -251,7 +255,7 @@ class _Planner:
                 raise Unplanned
             order[r.shape is None].append(k)
             if r.shape is None:
-                own += [k, self.results[k]]
+                own += [k, self.results[k], _KINDS.index(r.kind), r.rank]
             else:
                 fresh += [r.rank, self.results[k], _KINDS.index(r.kind)]
                 for e in r.shape:

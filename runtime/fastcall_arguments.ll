@@ -25,7 +25,13 @@ no:
   ret ptr null
 }
 
-define internal ptr @read_items(ptr %call, ptr %start, ptr %tuple, i64 %count) {
+define internal ptr @read_items(ptr %call, ptr %start, ptr %tuple, i64 %count) alwaysinline {
+  %items = getelementptr %tuple, ptr %tuple, i64 0, i32 2
+  %end = call ptr @read_all(ptr %call, ptr %start, ptr %items, i64 %count)
+  ret ptr %end
+}
+
+define internal ptr @read_all(ptr %call, ptr %start, ptr %objects, i64 %count) {
 entry:
   br label %head
 head:
@@ -34,7 +40,7 @@ head:
   %more = icmp slt i64 %k, %count
   br i1 %more, label %one, label %end
 one:
-  %obj = call ptr @item(ptr %tuple, i64 %k)
+  %obj = call ptr @pointer(ptr %objects, i64 %k)
   %rest = call ptr @read(ptr %call, ptr %pc, ptr %obj)
   %failed = icmp eq ptr %rest, null
   br i1 %failed, label %no, label %next

@@ -1,5 +1,17 @@
 ; Results, and the call as a whole.
 
+define internal ptr @array(i64 %kind, i64 %rank, ptr %sizes) {
+  %type = load ptr, ptr @dv_fast_host
+  %newat = getelementptr %host, ptr @dv_fast_host, i64 0, i32 1
+  %new = load ptr, ptr %newat
+  %dtypeat = getelementptr %host, ptr @dv_fast_host, i64 0, i32 6, i64 %kind
+  %dtype = load ptr, ptr %dtypeat
+  call void @Py_IncRef(ptr %dtype)
+  %rank4 = trunc i64 %rank to i32
+  %a = call ptr %new(ptr %type, ptr %dtype, i32 %rank4, ptr %sizes, ptr null, ptr null, i32 0, ptr null)
+  ret ptr %a
+}
+
 ; New arrays for the results whose sizes are known; null if there is no room.   rank, slot, kind, sizes   -1
 define internal ptr @allocate(ptr %call, ptr %start) {
 entry:
@@ -35,14 +47,7 @@ sized:
   %k1 = add i64 %k, 1
   br label %axis
 make:
-  %type = load ptr, ptr @dv_fast_host
-  %newat = getelementptr %host, ptr @dv_fast_host, i64 0, i32 1
-  %new = load ptr, ptr %newat
-  %dtypeat = getelementptr %host, ptr @dv_fast_host, i64 0, i32 6, i64 %kind
-  %dtype = load ptr, ptr %dtypeat
-  call void @Py_IncRef(ptr %dtype)
-  %rank4 = trunc i64 %rank to i32
-  %a = call ptr %new(ptr %type, ptr %dtype, i32 %rank4, ptr %sizes, ptr null, ptr null, i32 0, ptr null)
+  %a = call ptr @array(i64 %kind, i64 %rank, ptr %sizes)
   %none = icmp eq ptr %a, null
   br i1 %none, label %failed, label %placed
 placed:
@@ -59,29 +64,67 @@ no:
   ret ptr null
 }
 
-; Takes over the arrays that the function has allocated; false after an exception.   result, slot   -1
-define internal i1 @adopt(ptr %call, ptr %start, ptr %adopt, ptr %arrays) {
+; The arrays of the results that the function has allocated: small ones are copied, `adopt` takes over the
+; others.  False after an exception.   result, slot, kind, rank   -1
+define internal i1 @own(ptr %call, ptr %start, ptr %adopt, ptr %arrays) {
 entry:
   %slots = load ptr, ptr %call
   br label %head
 head:
-  %pc = phi ptr [%start, %entry], [%rest, %one]
-  %out = phi ptr [%arrays, %entry], [%out1, %one]
-  %good = phi i1 [1, %entry], [%still, %one]
+  %pc = phi ptr [%start, %entry], [%rest, %next]
+  %out = phi ptr [%arrays, %entry], [%out1, %next]
+  %good = phi i1 [1, %entry], [%still, %next]
   %k = call i64 @word(ptr %pc, i64 0)
   %done = icmp slt i64 %k, 0
   br i1 %done, label %end, label %one
 one:
   %slot = call i64 @word(ptr %pc, i64 1)
+  %kind = call i64 @word(ptr %pc, i64 2)
+  %rank = call i64 @word(ptr %pc, i64 3)
   %place = getelementptr i64, ptr %slots, i64 %slot
+  %sizes = getelementptr i64, ptr %place, i64 1
+  %widthat = getelementptr [5 x i64], ptr @widths, i64 0, i64 %kind
+  %width = load i64, ptr %widthat
+  br label %axis
+axis:
+  %j = phi i64 [0, %one], [%j1, %times]
+  %bytes = phi i64 [%width, %one], [%more_bytes, %times]
+  %more = icmp slt i64 %j, %rank
+  br i1 %more, label %times, label %choose
+times:
+  %n = call i64 @word(ptr %sizes, i64 %j)
+  %more_bytes = mul i64 %bytes, %n
+  %j1 = add i64 %j, 1
+  br label %axis
+choose:
+  %small = icmp sle i64 %bytes, 1048576
+  br i1 %small, label %copy, label %take
+copy:
+  %copied = call ptr @array(i64 %kind, i64 %rank, ptr %sizes)
+  %data = load ptr, ptr %place
+  %failed = icmp eq ptr %copied, null
+  br i1 %failed, label %free, label %fill
+fill:
+  %toat = getelementptr %array, ptr %copied, i64 0, i32 1
+  %to = load ptr, ptr %toat
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %data, i64 %bytes, i1 0)
+  br label %free
+free:
+  %block = getelementptr i8, ptr %data, i64 -64
+  call void @free(ptr %block)
+  br label %next
+take:
   %address = ptrtoint ptr %place to i64
-  %a = call ptr (ptr, ptr, ...) @PyObject_CallFunction(ptr %adopt, ptr @integers, i64 %k, i64 %address)
+  %taken = call ptr (ptr, ptr, ...) @PyObject_CallFunction(ptr %adopt, ptr @integers, i64 %k, i64 %address)
+  br label %next
+next:
+  %a = phi ptr [%copied, %free], [%taken, %take]
   store ptr %a, ptr %out
   %there = icmp ne ptr %a, null
   %step = zext i1 %there to i64
   %out1 = getelementptr ptr, ptr %out, i64 %step
   %still = and i1 %good, %there
-  %rest = getelementptr i64, ptr %pc, i64 2
+  %rest = getelementptr i64, ptr %pc, i64 4
   br label %head
 end:
   ret i1 %good
@@ -231,8 +274,8 @@ end:
   ret void
 }
 
-; A method of the tuple (plan, callable behind, what makes errors, what adopts arrays, bound arguments,
-; names of the free parameters, whatever must live as long).
+; A method of the tuple (plan, callable behind, what makes errors, what adopts arrays, names of the
+; parameters, whatever must live as long).
 define ptr @dv_fast_call(ptr %self, ptr %args, i64 %nargs, ptr %kwnames) {
 entry:
   %bytes = call ptr @item(ptr %self, i64 0)
@@ -263,31 +306,15 @@ positional:
   %enough = icmp eq i64 %nargs, %expected
   br i1 %enough, label %bound, label %slow
 keywords:
-  %names = call ptr @item(ptr %self, i64 5)
+  %names = call ptr @item(ptr %self, i64 4)
   %fits = call i1 @bind(ptr %names, ptr %args, i64 %nargs, ptr %kwnames, ptr %given, i64 %expected)
   br i1 %fits, label %bound, label %slow
 bound:
   %from = phi ptr [%args, %positional], [%given, %keywords]
-  %before = call ptr @item(ptr %self, i64 4)
-  %boundat = getelementptr %tuple, ptr %before, i64 0, i32 1
-  %count = load i64, ptr %boundat
   %start = getelementptr i64, ptr %plan, i64 10
-  %after_bound = call ptr @read_items(ptr %call, ptr %start, ptr %before, i64 %count)
-  %wrong = icmp eq ptr %after_bound, null
-  br i1 %wrong, label %slow, label %head
-head:
-  %k = phi i64 [0, %bound], [%after, %next]
-  %pc = phi ptr [%after_bound, %bound], [%rest, %next]
-  %more = icmp slt i64 %k, %expected
-  br i1 %more, label %one, label %sizes
-one:
-  %obj = call ptr @pointer(ptr %from, i64 %k)
-  %rest = call ptr @read(ptr %call, ptr %pc, ptr %obj)
-  %strange = icmp eq ptr %rest, null
-  br i1 %strange, label %slow, label %next
-next:
-  %after = add i64 %k, 1
-  br label %head
+  %pc = call ptr @read_all(ptr %call, ptr %start, ptr %from, i64 %expected)
+  %strange = icmp eq ptr %pc, null
+  br i1 %strange, label %slow, label %sizes
 sizes:
   %good = call i1 @fits(ptr %call, ptr %pc)
   br i1 %good, label %memory, label %slow
@@ -333,7 +360,7 @@ done:
   %own_from = call i64 @word(ptr %plan, i64 8)
   %owned = getelementptr i64, ptr %plan, i64 %own_from
   %adopter = call ptr @item(ptr %self, i64 3)
-  %all = call i1 @adopt(ptr %call, ptr %owned, ptr %adopter, ptr %own)
+  %all = call i1 @own(ptr %call, ptr %owned, ptr %adopter, ptr %own)
   br i1 %all, label %values, label %end
 values:
   %result_from = call i64 @word(ptr %plan, i64 9)

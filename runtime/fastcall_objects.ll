@@ -20,6 +20,7 @@
 
 @idle = internal global ptr null                ; contexts for the next calls, linked by `host`; the GIL guards them
 @integers = internal constant [3 x i8] c"LL\00"
+@widths = internal constant [5 x i64] [i64 8, i64 8, i64 4, i64 4, i64 1]    ; bytes of the kinds
 
 @PyFloat_Type = external global i8
 @PyLong_Type = external global i8
@@ -44,6 +45,7 @@ declare void @PyErr_Clear()
 declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
 declare ptr @calloc(i64, i64)
+declare void @free(ptr)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare {i64, i1} @llvm.sadd.with.overflow.i64(i64, i64)

@@ -8,7 +8,7 @@ the instance for their types, runs it and rebuilds the result.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,20 +42,24 @@ class Function:
 
     def __init__(
         self, unit: Unit, text: str, signature: Signature, *, plain: bool = False, bound: tuple[Any, ...] = (),
-        wrap: str = "",
+        wrap: str = "", base: Function | None = None,
     ) -> None:
+        if bound and base is None:
+            base = Function(unit, text, signature, plain=plain, wrap=wrap)
+        self._base = base  # the same without bound arguments, which does the work
         self._unit = unit
         self.text = text
         self._all = signature
         self._plain = plain
         self.bound = bound
         self._wrap = wrap
-        self._ready: dict[_Key, Instance] = {}
+        self._ready: dict[_Key, Instance] = {} if base is None else base._ready
         self._lifts = bool(signature.params) and all(isinstance(p.type, shapes.Scalar) for p in signature.params)
         types = tuple(p.type for p in signature.params)
         self._declared_types = None if any(isinstance(t, shapes.Any) for t in types) else types
         self._fixed: Instance | None = None  # of the declared types: most calls need no other
         self._calls: dict[Instance, int] = {}  # of which the first two are counted
+        self._derived: dict[object, Function] = {}
         self.__call__ = self._long_way
         self.__name__ = self.__qualname__ = signature.name
         self.__doc__ = signature.doc
@@ -111,6 +115,8 @@ class Function:
                 params = tuple(p for p, g in zip(params, given, strict=True) if g)
         else:
             given = _ALL
+        if self._base is not None and given is _ALL:
+            return self._base(*values)
         try:
             return self._call(params, values, given)
         except errors.Error as e:
@@ -140,28 +146,22 @@ class Function:
         calls = self._calls.get(instance, 0)
         if calls < 2:
             self._calls[instance] = calls + 1
-            if calls == 1 and len(self._calls) <= _SHORT_WAYS and False not in given[:given.count(True)]:
-                self._shorten(instance, params, types, result)
+            if calls == 1:
+                instance.shorten()
+                if len(self._calls) <= _SHORT_WAYS and False not in given[:given.count(True)]:
+                    self._shorten(instance, params, types, result)
         return rebuild(results, result)
 
     def _shorten(
         self, instance: Instance, params: tuple[Param, ...], types: Sequence[shapes.Type], result: shapes.Type
     ) -> None:
         """Puts a short way in front for calls like the last one."""
-        native = instance.native
-        if native is None:
+        if instance.native is None or self.bound:
             return
-        from ..compiler.abi import Context
         from .fastcall import shortened
 
-        def failed(code: int, address: int) -> NoReturn:
-            e = native.error(Context.from_address(address))
-            if isinstance(e, errors.Error):
-                self._blame(e)
-            raise e
-
         arguments = list(zip(params, types, strict=True))
-        short = shortened(native, instance.described, arguments, result, self.bound, self.__call__, failed)
+        short = shortened(instance.native, instance.described, arguments, result, self.__call__, self._blame)
         if short is not None:
             self.__call__ = short
 
@@ -247,7 +247,14 @@ class Function:
 
     def bind(self, values: Sequence[Any]) -> Function:
         """The function with its first free arguments given."""
-        return Function(self._unit, self.text, self._all, bound=(*self.bound, *values), wrap=self._wrap)
+        return Function(
+            self._unit, self.text, self._all, bound=(*self.bound, *values), wrap=self._wrap, base=self._base or self
+        )
+
+    def once(self, key: object, make: Callable[[], Function]) -> Function:
+        """What a transform makes of this function, made once, so that it is compiled and shortened once."""
+        found = self._derived.get(key)
+        return found if found is not None else self._derived.setdefault(key, make())
 
     def types_of(self, values: Sequence[Any]) -> tuple[shapes.Type, ...]:
         """The types of the free parameters for these arguments."""

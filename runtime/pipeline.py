@@ -26,6 +26,7 @@ from .sources import fingerprint
 from .trace import log, timed, verifying
 
 if TYPE_CHECKING:
+    from ..compiler.abi import ParamInfo, ResultInfo
     from ..compiler.ir import Function as CoreFunction
     from ..compiler.ir import Program
     from ..compiler.loops import LoopFunction
@@ -149,6 +150,10 @@ class Unit:
             return found
 
 
+def _leaf(p: ParamInfo | ResultInfo) -> shapes.Type:
+    return shapes.Array(shapes.Scalar(p.kind), ("_",) * p.rank) if p.rank else shapes.Scalar(p.kind)
+
+
 def _unit(name: str, text: str, folder: str | None, backend: str) -> Unit:
     return Unit(Source(name, text), folder, backend)
 
@@ -165,6 +170,7 @@ class Instance:
         self._manifest: dict[str, Any] | None = None
         self._runner: Run | None = None
         self.native: NativeFunction | None = None  # once it has run as machine code
+        self._short = False
         self._renames = 0
 
     # ------------------------------------------------------------ stages
@@ -259,6 +265,22 @@ class Instance:
                 runner = self._runner or self._make_runner()
                 self._runner = runner
         return runner(leaves)
+
+    def shorten(self) -> None:
+        """From now on leaves go the short way into machine code, where there is one."""
+        with self._lock:
+            native, behind = self.native, self._runner
+            if native is None or behind is None or self._short:
+                return
+            self._short = True
+            from .fastcall import shortened
+
+            params = [(shapes.Param("", t), t) for t in map(_leaf, native.signature.params)]
+            used = (r for r, output in zip(native.signature.results, self.outputs, strict=True) if output)
+            result = shapes.Tuple(tuple(map(_leaf, used)))
+            short = shortened(native, self.described, params, result, lambda *leaves: behind(leaves), lambda e: None)
+            if short is not None:
+                self._runner = lambda leaves: short(*leaves)
 
     def _make_runner(self) -> Run:
         backend = self.unit.backend
