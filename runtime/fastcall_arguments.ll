@@ -55,6 +55,7 @@ no:
 
 ; kind, slot, whether a Python int is taken too
 define internal ptr @read_scalar(ptr %call, ptr %pc, ptr %obj) {
+  %over = alloca i32
   %kind = call i64 @word(ptr %pc, i64 0)
   %slot = call i64 @word(ptr %pc, i64 1)
   %wide = call i64 @word(ptr %pc, i64 2)
@@ -103,7 +104,6 @@ number:
   %good = and i1 %int, %taken
   br i1 %good, label %integer, label %no
 integer:
-  %over = alloca i32
   %n = call i64 @PyLong_AsLongLongAndOverflow(ptr %obj, ptr %over)
   %beyond = load i32, ptr %over
   %range = icmp eq i32 %beyond, 0

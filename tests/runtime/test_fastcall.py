@@ -6,12 +6,13 @@ import copy
 import gc
 import itertools
 import pickle
+import random
 import signal
 import sys
 import threading
 import tracemalloc
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,6 +222,67 @@ def test_pairs_of_arguments_do_the_same_either_way(m: dv.Module, name: str, firs
              V.astype(np.int32)]  # fmt: skip
     for rest in itertools.product(small, repeat=len(first)):
         assert outcome(f, *rest) == outcome(f._long_way, *rest), rest
+
+
+def random_type(r: random.Random, depth: int, declared: list[str]) -> tuple[str, Callable[[], Any]]:
+    """A type, and a maker of values that fit it, where n is 3."""
+    choice = r.randrange(4) if depth else r.randrange(2)
+    if choice == 0:
+        kind, values = r.choice([
+            ("f64", [1.5, 2, np.float64(0.5)]), ("i64", [3, np.int64(-4)]), ("bool", [True, np.bool_(False)]),
+            ("f32", [np.float32(2)]), ("i32", [7, np.int32(8)]),
+        ])  # fmt: skip
+        return kind, lambda: r.choice(values)
+    if choice == 1:
+        kind, dtype = r.choice([("f64", "f8"), ("i64", "i8"), ("f32", "f4"), ("i32", "i4"), ("bool", "?")])
+        sizes = [r.choice([("n", 3), ("2", 2), ("n", 3), ("2 * n", 6), ("n * n", 9)]) for _ in range(r.randint(1, 3))]
+
+        def array() -> Any:
+            a = (8 * np.random.default_rng(r.randrange(99)).random([n for _, n in sizes])).astype(dtype)
+            return r.choice([a, np.asfortranarray(a), np.repeat(a, 2, axis=0)[::2], frozen(a)])
+
+        return f"{kind}[{', '.join(s for s, _ in sizes)}]", array
+    parts = [random_type(r, depth - 1, declared) for _ in range(r.randint(2, 3))]
+    if choice == 2:
+        return f"({', '.join(t for t, _ in parts)})", lambda: tuple(make() for _, make in parts)
+    name, fields = f"R{len(declared)}", ", ".join(f"a{k}: {t}" for k, (t, _) in enumerate(parts))
+    declared.append(f"type {name} = {{{fields}}}")
+    return name + ("[n]" if "n" in fields else ""), lambda: {f"a{k}": make() for k, (_, make) in enumerate(parts)}
+
+
+def spoiled(r: random.Random, value: Any) -> Any:
+    """A value with one part replaced."""
+    if isinstance(value, tuple) and value:
+        k = r.randrange(len(value))
+        return (*value[:k], spoiled(r, value[k]), *value[k + 1:])
+    if isinstance(value, dict) and r.randrange(4):
+        k = r.choice(list(value))
+        return {**value, k: spoiled(r, value[k])}
+    if isinstance(value, np.ndarray) and r.randrange(2):
+        return value.astype(r.choice(["f8", "f4", "i8", "i4", "?", ">f8"])) if r.randrange(2) else np.concatenate([value, value[:1]])
+    return r.choice([*SCALARS, *ARRAYS, *RECORDS, *TUPLES])
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_types_and_values_do_the_same_either_way(m: dv.Module, seed: int) -> None:
+    r, declared = random.Random(seed), list[str]()
+    params = [random_type(r, 2, declared) for _ in range(2)]
+    head = ", ".join(f"p{k}: {t}" for k, (t, _) in enumerate([("f64[n]", None), *params]))
+    result = ", ".join(t for t, _ in params)
+    module = dv.compile("\n".join([*declared, f"def f({head}) -> ({result}) = (p1, p2)"]))
+    f = module.f
+
+    def arguments() -> tuple[Any, ...]:
+        return V, *(make() for _, make in params)
+
+    warm(f, *arguments())
+    assert short(f, *arguments())
+    for _ in range(40):
+        args = arguments()
+        assert outcome(f, *args) == outcome(f._long_way, *args)
+        assert outcome(f, *args) == outcome(f, V, *f(*args)) and short(f, V, *f(*args))
+        args = spoiled(r, args)
+        assert outcome(f, *args) == outcome(f._long_way, *args), args
 
 
 def test_what_goes_the_short_way(m: dv.Module) -> None:
