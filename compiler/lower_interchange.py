@@ -60,7 +60,7 @@ def _loop(s: For) -> list[LStmt]:
     return [s] if nest is None else [Scope(nest.interchanged())]
 
 
-_Line = Assign | Load | Accum  # what a body of an inner loop may consist of
+_Line = Assign | Load | Accum | Store  # (a body of an inner loop has no stores)
 
 
 @dataclass(frozen=True)
@@ -81,55 +81,60 @@ class _Nest:
         stores = [Store(cell, r) for r, cell in rows.items()]
         out: list[LStmt] = [Alloc(cell.buf) for cell in rows.values()]
         if rows:
-            out.append(For(j, n, [*self.before, *stores]))
-        around = _slice(self.before, self.body), loads, stores
+            out.append(self.across([*self.before, *stores], []))
         if len(self.body) <= _SMALL:
             groups, done, left = Reg("groups", "i64"), Reg("done", "i64"), Reg("left", "i64")
             out += [
                 Assign(groups, "floordiv", (k, integer(_STEPS))), Assign(done, "mul", (groups, integer(_STEPS))),
-                Assign(left, "sub", (k, done)), self.steps(groups, "mul", integer(_STEPS), _STEPS, *around),
-                self.steps(left, "add", done, 1, *around),
+                Assign(left, "sub", (k, done)), self.steps(groups, "mul", integer(_STEPS), _STEPS, loads, stores),
+                self.steps(left, "add", done, 1, loads, stores),
             ]
         else:
-            out.append(self.steps(k, "add", integer(0), 1, *around))
+            out.append(self.steps(k, "add", integer(0), 1, loads, stores))
         return out + (_loop(For(j, n, [*self.before, *loads, *self.after])) if self.after else [])
 
-    def steps(
-        self, count: Operand, op: str, by: Operand, times: int,
-        before: Sequence[LStmt], loads: Sequence[LStmt], stores: Sequence[LStmt],
-    ) -> For:
+    def steps(self, count: Operand, op: str, by: Operand, times: int, loads: Sequence[_Line], stores: Sequence[_Line]) -> For:
         """The new outer loop: the inner one's steps from `index op by` on, `times` of them in each of its own."""
         index, first = Reg(self.inner.index.name, "i64"), Reg(self.inner.index.name, "i64")
         at: list[LStmt] = [Assign(first, op, (index, by))]
-        bodies: list[LStmt] = []
+        lines: list[tuple[_Line, Reg]] = [(s, first) for s in (*_slice(self.before, self.body), *loads)]
         for step in range(times):
             here = first
             if step:
                 here = Reg(first.name, "i64")
                 at.append(Assign(here, "add", (first, integer(step))))
-            bodies += _at(self.body, self.inner.index, here)
-        return For(index, count, [*at, For(self.outer.index, self.outer.extent, [*before, *loads, *bodies, *stores])])
+            lines += [(s, here) for s in self.body]
+        return For(index, count, [*at, self.across([], [*lines, *((s, first) for s in stores)])])
 
+    def across(self, lines: Sequence[_Line], steps: Sequence[tuple[_Line, Reg]]) -> For:
+        """A copy of the outer loop with these lines, then with lines at an index of the inner one; it has
+        registers of its own."""
+        names: dict[Operand, Reg] = {r: Reg(r.name, r.kind) for r in (self.outer.index, *self.carried)}
+        body: list[LStmt] = []
 
-def _at(body: Sequence[_Line], old: Reg, index: Reg) -> list[LStmt]:
-    """The body of a loop at an index."""
+        def write(r: Reg) -> Reg:
+            if r not in self.carried:
+                names[r] = Reg(r.name, r.kind)
+            return names[r]
 
-    def get(a: Operand) -> Operand:
-        return index if a is old else a
+        def at(p: Place) -> Place:
+            return Place(p.buf, tuple(names.get(x, x) for x in p.prefix))
 
-    def at(p: Place) -> Place:
-        return Place(p.buf, tuple(map(get, p.prefix)))
-
-    out: list[LStmt] = []
-    for s in body:
-        match s:
-            case Assign(r, op, args):
-                out.append(Assign(r, op, tuple(map(get, args))))
-            case Load(r, p):
-                out.append(Load(r, at(p)))
-            case Accum(p, v):
-                out.append(Accum(at(p), get(v)))
-    return out
+        for s, index in (*((s, None) for s in lines), *steps):
+            if index is not None:
+                names[self.inner.index] = index
+            match s:
+                case Assign(r, op, args):
+                    args = tuple(names.get(x, x) for x in args)
+                    body.append(Assign(write(r), op, args))
+                case Load(r, p):
+                    p = at(p)
+                    body.append(Load(write(r), p))
+                case Accum(p, v):
+                    body.append(Accum(at(p), names.get(v, v)))
+                case Store(p, v):
+                    body.append(Store(at(p), names.get(v, v)))
+        return For(names[self.outer.index], self.outer.extent, body)
 
 
 def _nest(outer: For) -> _Nest | None:
@@ -142,7 +147,7 @@ def _nest(outer: For) -> _Nest | None:
     inner = outer.body[len(before)] if len(before) < len(outer.body) else None
     if outer.down or not isinstance(inner, For) or inner.down:
         return None
-    body = [s for s in inner.body if isinstance(s, _Line)]
+    body = [s for s in inner.body if isinstance(s, Assign | Load | Accum)]
     if len(body) < len(inner.body) or any(
             isinstance(e, Const) and int(e.value) < _SHORT for e in (outer.extent, inner.extent)):
         return None
@@ -208,14 +213,14 @@ def _pays(nest: _Nest) -> bool:
     needed = [s for s in _slice(nest.before, nest.body) if s.reg not in nest.carried]
     if not all(isinstance(s, Load) or s.op in _CHEAP for s in needed):
         return False
-    touched = [s.dst if isinstance(s, Accum) else s.src for s in (*needed, *nest.body) if not isinstance(s, Assign)]
+    touched = [s.dst if isinstance(s, Accum | Store) else s.src for s in (*needed, *nest.body) if not isinstance(s, Assign)]
     now, then = (_columns(touched, nest, v) for v in (nest.inner.index, nest.outer.index))
     return now > 0 and then == 0
 
 
 def _columns(touched: Sequence[Place], nest: _Nest, index: Reg) -> int:
     """How many places jump when this index goes on by one."""
-    defined = {s.reg: s for s in (*nest.before, *nest.body) if not isinstance(s, Accum)}
+    defined = {s.reg: s for s in (*nest.before, *nest.body) if isinstance(s, Assign | Load)}
     steps: dict[Operand, int | None] = {index: 1}
 
     def step(a: Operand) -> int | None:
