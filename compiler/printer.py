@@ -365,7 +365,7 @@ class _Printer:
         words = []
         if n or op.head is not None:
             states = _tuple([self.names(v) for v in op.states]) if n else "_"
-            words.append(f"loop {states} = {self.value(op.inits)}")
+            words.append(f"loop {states}{self.open_sizes(op)} = {self.value(op.inits)}")
         used = self.uses[op.index] > 0
         if op.extent is not None:
             down = " down" if op.down else ""
@@ -387,6 +387,17 @@ class _Printer:
         if self.flat or (len(lines) == 1 and len(head) + len(lines[0]) < _WIDTH):
             return _Text([f"{head} {lines[0]}"], 0)
         return _Text([head, *_indent(lines)], 0)
+
+    def open_sizes(self, op: Loop) -> str:
+        """The type of the states, if there are some that change their size: `_` in the place of that size."""
+        if not any(a in op.states for v in op.states for a in v.type.shape):
+            return ""
+
+        def axis(a: Atom) -> str:
+            return "_" if a in op.states else self.atom(a)
+
+        types = [v.type.kind + (f"[{', '.join(map(axis, v.type.shape))}]" if v.type.shape else "") for v in op.states]
+        return f": {_tuple(types)}"
 
     def comprehension(self, op: Loop) -> _Text | None:
         """`[e for i < n, j < m]` or `sum(e for i < n)`, if the body is one expression."""

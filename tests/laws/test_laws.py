@@ -79,7 +79,7 @@ def test_backends_agree(p: Generated) -> None:
 
 
 @law(0.2)
-@given(programs(sizes=False))  # the text of a state that changes its size is for people
+@given(programs(sizes=False))  # a state that changes its size is read with its size as one more state
 def test_print_then_parse_is_the_identity(p: Generated) -> None:
     f = plain(core(p)).functions
     (f,) = f.values()
