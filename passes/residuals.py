@@ -6,8 +6,7 @@ element by element is never stored whole: what is stored is what is read of it (
 whatever depth of inner loops the read stands.  Where that is impossible (a read of a whole row, an
 inner loop whose bounds change from step to step) the array itself is stored, which is right and dear.
 An array that changes its size is stored in one flat vector with those of all steps (`ragged`).  How
-long that must be is known after the loop, so the loop runs again to fill it; dead code leaves of the
-two runs what sizes and what elements need.
+long that must be, a run before the loop finds; dead code leaves of that run what sizes need.
 """
 
 from __future__ import annotations
