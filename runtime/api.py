@@ -259,7 +259,7 @@ def _by_name(transform: str, f: Function, argnums: Argnums, argnames: str | Sequ
         wrap = "" if bare or len(positions) > 1 else transform
         return f.derived(f"{transform}({f.text}, wrt=({wrt}))", signature, wrap=wrap)
 
-    return f.once((transform, *positions, bare), make)
+    return f.once((transform, tuple(positions), bare), make)
 
 
 def _positions(transform: str, f: Function, argnums: Argnums, argnames: str | Sequence[str] | None) -> tuple[list[int], bool]:
