@@ -293,10 +293,11 @@ class Builder:
         return self.emit_results(Jvp(f.name, tuple(args), tuple(tangents)), f, args, atoms)
 
     def vjp(
-        self, f: Function, args: Sequence[Atom], cotangents: Sequence[Atom | None], wrt: Sequence[int]
+        self, f: Function, args: Sequence[Atom], cotangents: Sequence[Atom | None], wrt: Sequence[int],
+        linear: bool = False,
     ) -> tuple[Var, ...]:
-        """Results of f, then the cotangents of the parameters `wrt`."""
-        op = Vjp(f.name, tuple(args), tuple(cotangents), tuple(wrt))
+        """Results of f, then the cotangents of the parameters `wrt`; `linear`: f must be linear in them."""
+        op = Vjp(f.name, tuple(args), tuple(cotangents), tuple(wrt), linear)
         return self.emit_results(op, f, args, f.body.results, extra=[args[k].type for k in wrt])
 
     def emit_results(

@@ -265,13 +265,15 @@ class Jvp:
 class Vjp:
     """`cotangents` has one entry for each float result of `fn`, None for zero.
 
-    Results: those of `fn`, then the cotangents of the parameters at positions `wrt`.
+    Results: those of `fn`, then the cotangents of the parameters at positions `wrt`.  `linear`: `fn` is said
+    to be linear in these, which is checked where the derivative is made.
     """
 
     fn: str
     args: tuple[Atom, ...]
     cotangents: tuple[Atom | None, ...]
     wrt: tuple[int, ...]
+    linear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,8 +453,8 @@ def map_operands(op: Op, f: dict[Var, Atom]) -> Op:
             return Call(n, all_of(args))
         case Jvp(n, args, ts):
             return Jvp(n, all_of(args), tuple(None if t is None else at(t) for t in ts))
-        case Vjp(n, args, cs, wrt):
-            return Vjp(n, all_of(args), tuple(None if c is None else at(c) for c in cs), wrt)
+        case Vjp(_, args, cs):
+            return replace(op, args=all_of(args), cotangents=tuple(None if c is None else at(c) for c in cs))
         case Assert(c, code, message, args):
             return Assert(at(c), code, message, all_of(args))
         case Show(label, args):

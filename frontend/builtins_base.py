@@ -102,17 +102,17 @@ def signature(name: str, text: str) -> Params:
 Implementation = Callable[..., Value]
 
 
-def builtin(name: str, text: str, doc: str, *, gen: Any = None) -> Callable[[Implementation], Implementation]:
+def builtin(name: str, text: str, doc: str, *, gen: Any = None, lifts: int = 0) -> Callable[[Implementation], Implementation]:
     """Registers a function `(elab, span, **arguments) -> Value`."""
 
     def register(f: Implementation) -> Implementation:
-        TABLE[name] = make(name, text, doc, f, gen)
+        TABLE[name] = make(name, text, doc, f, gen, lifts)
         return f
 
     return register
 
 
-def make(name: str, text: str, doc: str, f: Implementation, gen: Any = None) -> Builtin:
+def make(name: str, text: str, doc: str, f: Implementation, gen: Any = None, lifts: int = 0) -> Builtin:
     params = signature(name, text)
 
     def call(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
@@ -120,7 +120,7 @@ def make(name: str, text: str, doc: str, f: Implementation, gen: Any = None) -> 
             return f(elab, span, **params.bind(elab, args, named, span))
 
     return Builtin(name, call, gen, None if params.rest else params.positional,
-                   f"{name}({', '.join(params.shown())}): {doc}")
+                   f"{name}({', '.join(params.shown())}): {doc}", lifts)
 
 
 # ---------------------------------------------------------------- checks

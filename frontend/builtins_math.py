@@ -48,34 +48,34 @@ def _binary(name: str, first: str, second: str) -> Callable[..., Value]:
 
 for _name, _doc in UNARY.items():
     if _name in PRIMITIVES:
-        TABLE[_name] = make(_name, "x", _doc, _unary(_name))
+        TABLE[_name] = make(_name, "x", _doc, _unary(_name), lifts=1)
 for _name, (_text, _doc) in BINARY.items():
-    TABLE[_name] = make(_name, _text, _doc, _binary(_name, *_text.split(", ")))
+    TABLE[_name] = make(_name, _text, _doc, _binary(_name, *_text.split(", ")), lifts=1)
 for _name, _value in CONSTANTS.items():
     TABLE[_name] = vs.float_lit(_value)
 
 
-@builtin("abs", "x", "the magnitude")
+@builtin("abs", "x", "the magnitude", lifts=1)
 def absolute(elab: Elaborator, span: Span, x: Value) -> Value:
     return elab.prim("abs", [x], span)
 
 
-@builtin("sign", "x", "-1, 0 or 1")
+@builtin("sign", "x", "-1, 0 or 1", lifts=1)
 def sign(elab: Elaborator, span: Span, x: Value) -> Value:
     return elab.prim("sign", [x], span)
 
 
-@builtin("pow", "x, y", "x ** y")
+@builtin("pow", "x, y", "x ** y", lifts=1)
 def power(elab: Elaborator, span: Span, x: Value, y: Value) -> Value:
     return elab.binary("**", x, y, span)
 
 
-@builtin("clip", "x, low, high", "x, but not below low and not above high")
+@builtin("clip", "x, low, high", "x, but not below low and not above high", lifts=1)
 def clip(elab: Elaborator, span: Span, x: Value, low: Value, high: Value) -> Value:
     return elab.prim("min", [elab.prim("max", [x, low], span), high], span)
 
 
-@builtin("polygamma", "n, x", "the n-th derivative of digamma")
+@builtin("polygamma", "n, x", "the n-th derivative of digamma", lifts=1)
 def polygamma(elab: Elaborator, span: Span, n: Value, x: Value) -> Value:
     order = elab.scalar(n, "i64", "the order of polygamma", span)
     v = elab.number(x, "polygamma", span)

@@ -102,9 +102,9 @@ def _extreme(mode: str) -> Callable[..., Value]:
     return extreme
 
 
-builtin("max", "v, *others | axis", "the largest element; of several arguments the largest, elementwise")(
+builtin("max", "v, *others | axis", "the largest element; of several arguments the largest, elementwise", lifts=2)(
     _extreme("max"))
-builtin("min", "v, *others | axis", "the smallest element; of several arguments the smallest, elementwise")(
+builtin("min", "v, *others | axis", "the smallest element; of several arguments the smallest, elementwise", lifts=2)(
     _extreme("min"))
 
 

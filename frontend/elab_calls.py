@@ -74,8 +74,8 @@ class Calls(Patterns):
         if not isinstance(fn, FnV):
             self.type_error("DV0304", f"only functions can be called, this is {vs.show_type(fn)}", span)
         declared = fn.declared()
-        if declared and all(isinstance(t, ScalarT) for t in declared):
-            every = [*args, *(named or {}).values()]
+        every: list[Value] = [*args, *(named or {}).values()]
+        if (declared and all(isinstance(t, ScalarT) for t in declared)) or _of_lifting_builtin(fn, len(every)):
             if any(vs.axes_of(a) for a in every) and all(isinstance(a, Leaf) for a in every):
                 return self.lifted(fn, args, named or {}, span)
         return fn.apply(self, args, named or {}, span)  # type: ignore[arg-type]  # every Calls is an Elaborator
@@ -458,3 +458,11 @@ class Calls(Patterns):
         zero: dict[Var, Atom] = {}
         return rebuild(v, [self.b.zeros(array_type(x.kind, [a if isinstance(a, Const) else zero.get(a, Const(0, "i64"))
                                                             for a in x.shape])) for x in leaves(v)])
+
+
+def _of_lifting_builtin(fn: FnV, n: int) -> bool:
+    """Is it a derivative of a builtin that goes element by element?  (The builtin does that itself.)"""
+    base = fn
+    while isinstance(base, vs.Native) and isinstance(base.origin, FnV):
+        base = base.origin
+    return base is not fn and isinstance(base, vs.Builtin) and 0 < base.lifts <= n

@@ -165,12 +165,14 @@ class Transforms(Indexing):
         n = f.hidden + sum(1 for _ in leaves(f.result))
         return values, self.tangent_value(values, vars[n:])
 
-    def run_vjp(self, f: Lifted, cotangent: Value, wrt: Sequence[int], span: Span) -> tuple[Value, list[Value]]:
-        """(value, cotangents of the arguments `wrt`)."""
+    def run_vjp(
+        self, f: Lifted, cotangent: Value, wrt: Sequence[int], span: Span, linear: bool = False
+    ) -> tuple[Value, list[Value]]:
+        """(value, cotangents of the arguments `wrt`); `linear`: the function must be linear in them."""
         cots = [x.atom for x, r in zip(leaves(cotangent), leaves(f.result), strict=True) if r.kind in FLOATS]
         positions = [f.positions(k) for k in wrt]
         with self.at(span):
-            vars = self.b.vjp(f.function, f.atoms, cots, [p for ps in positions for p in ps])
+            vars = self.b.vjp(f.function, f.atoms, cots, [p for ps in positions for p in ps], linear)
         values = self.results(f, vars)
         rest = list(vars[f.hidden + sum(1 for _ in leaves(f.result)):])
         found: list[Value] = []
@@ -248,9 +250,14 @@ class Transforms(Indexing):
                 return k
             self.type_error("DV0403", "wrt takes names or positions of parameters", span)
 
-        if isinstance(wrt, TupleV):
-            return [position(v) for v in wrt.items], False
-        return [position(wrt)], True
+        if not isinstance(wrt, TupleV):
+            return [position(wrt)], True
+        found = [position(v) for v in wrt.items]
+        twice = next((k for i, k in enumerate(found) if k in found[:i]), None)
+        if twice is not None:
+            who = names[twice] if names is not None else f"position {twice}"
+            self.type_error("DV0403", f"wrt has {who} of {fn.name} twice", span)
+        return found, False
 
     def check_wrt(self, name: str, fn: FnV, args: Sequence[Value], wrt: Sequence[int], span: Span) -> None:
         names = fn.params() or ()

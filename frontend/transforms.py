@@ -108,55 +108,73 @@ def prime(elab: Elaborator, fn: Value, span: Span) -> Value:
         if len(values) != 1:
             elab.type_error("DV0303", f"{fn.name}' takes 1 argument, these are {len(values)}", at)
         x = values[0]
-        if isinstance(fn, vs.Builtin) and isinstance(x, Leaf) and x.rank:
-            return elab.lifted(slope[0], [x], {}, at)
         if not isinstance(x, Leaf) or x.rank or x.kind not in FLOATS:
             if isinstance(x, FnV) or not isinstance(x, Leaf):
                 elab.type_error("DV0401", f"{fn.name}' takes one float, this is {vs.show_type(x)}", at)
             elab.type_error("DV0402" if x.kind not in FLOATS else "DV0401",
                             f"{fn.name}' takes one float, this is {vs.show_type(x)}", at,
                             help=f"declare x: f64 and {fn.name} lifts" if x.kind in FLOATS else None)
-        seen: list[Value] = []
-
-        def probe() -> Sequence[Atom]:
-            assert isinstance(x, Leaf)
-            seen.append(elab.apply(fn, [Leaf(Var("x", x.atom.type))], at))
-            return ()
-
-        if gives_function(elab, fn, x, at, probe, seen):
-            return pointwise(fn, x)
+        found = given(elab, fn, x, at)
+        if found is not None and vs.has_function(found):
+            return pointwise(elab, fn, found, x, at)
         f = elab.lift_fn(fn, [x], at)
         return elab.run_jvp(f, [vs.leaf(1.0, x.kind)], at)[1]
 
-    slope = [derived(elab, f"{fn.name}'", fn, run)]
-    return slope[0]
+    return derived(elab, f"{fn.name}'", fn, run)
 
 
-def pointwise(fn: FnV, x: Leaf) -> Native:
-    """The derivative at x of a function that gives functions: y to the derivative of fn(x)(y)."""
-    def run(elab: Elaborator, ys: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
-        def inner(elab: Elaborator, xs: Sequence[Value], _: Mapping[str, Value], at: Span) -> Value:
-            return elab.apply(elab.apply(fn, xs, at), ys, at)
+def pointwise(elab: Elaborator, fn: FnV, found: Value, x: Leaf, span: Span) -> Value:
+    """The derivative at x of a function that gives functions, such as `found`: y to that of fn(x)(y)."""
 
-        slope = prime(elab, Native(fn.name, inner, ("x",)), span)
-        return elab.apply(slope, [x], span)
+    def part(pick: Callable[[Elaborator, Value, Span], Value]) -> Native:
+        def run(elab: Elaborator, xs: Sequence[Value], _: Mapping[str, Value], at: Span) -> Value:
+            return pick(elab, elab.apply(fn, xs, at), at)
 
-    return Native(f"{fn.name}'", run)
+        return Native(fn.name, run, ("x",))
+
+    def item(k: int) -> Callable[[Elaborator, Value, Span], Value]:
+        def pick(elab: Elaborator, v: Value, at: Span) -> Value:
+            assert isinstance(v, TupleV | RecordV)
+            return v.items[k]
+
+        return pick
+
+    def run(elab: Elaborator, ys: Sequence[Value], named: Mapping[str, Value], at: Span) -> Value:
+        return elab.apply(prime(elab, part(lambda elab, f, here: elab.apply(f, ys, here, named)), at), [x], at)
+
+    match found:
+        case FnV():
+            return Native(f"{fn.name}'", run, found.params(), found.declared())
+        case TupleV(items):
+            return TupleV(tuple(pointwise(elab, part(item(k)), v, x, span) for k, v in enumerate(items)))
+        case RecordV(decl, names, items):
+            return RecordV(decl, names, tuple(pointwise(elab, part(item(k)), v, x, span) for k, v in enumerate(items)))
+    return elab.apply(prime(elab, fn, span), [x], span)
 
 
-def gives_function(elab: Elaborator, fn: FnV, x: Leaf, at: Span, probe: Callable[[], Sequence[Atom]],
-                   seen: list[Value]) -> bool:
-    """Does the application give a function?  Only a closure whose text may do so is tried."""
-    if not isinstance(fn, Closure) or not may_give_function(fn.code.body):
-        return False
+def given(elab: Elaborator, fn: FnV, x: Leaf, at: Span) -> Value | None:
+    """What the application gives, if it may hold functions: a closure is tried only if its text may do so."""
+    base = fn
+    while isinstance(base, Native) and isinstance(base.origin, FnV):
+        base = base.origin
+    if isinstance(base, vs.Builtin) or (isinstance(base, Closure) and not may_give_function(base.code.body)):
+        return None
+    seen: list[Value] = []
+
+    def probe() -> Sequence[Atom]:
+        seen.append(elab.apply(fn, [Leaf(Var("x", x.atom.type))], at))
+        return ()
+
     elab.region(probe)
-    return isinstance(seen[0], FnV)
+    return seen[0]
 
 
 def may_give_function(e: sx.Expr) -> bool:
     match e:
         case sx.Fn() | sx.Name() | sx.Call() | sx.Prime():
             return True
+        case sx.Tuple(_, items):
+            return any(map(may_give_function, items))
         case sx.Block(_, _, value):
             return may_give_function(value)
         case sx.Paren(_, inner):
@@ -222,11 +240,12 @@ def forward(f: Lifted, active: Sequence[int]) -> Native:
     return Native("the linear function", run, names, extra=Linear(f, tuple(active), True))
 
 
-def pullback(f: Lifted, active: Sequence[int]) -> Native:
+def pullback(f: Lifted, active: Sequence[int], linear: bool = False) -> Native:
+    """Takes cotangents back through f; `linear`: f must be linear."""
     def run(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
         if len(args) != 1:
             elab.type_error("DV0403", f"a pullback takes one cotangent, these are {len(args)}", span)
-        found = elab.run_vjp(f, elab.cotangent(f, args[0], span), active, span)[1]
+        found = elab.run_vjp(f, elab.cotangent(f, args[0], span), active, span, linear)[1]
         return found[0] if len(found) == 1 else TupleV(tuple(found))
 
     return Native("the pullback", run, ("ybar",), extra=Linear(f, tuple(active), False))
@@ -253,7 +272,7 @@ def transpose_linear(elab: Elaborator, args: Sequence[Value], named: Mapping[str
     if len(args) == 2:
         args = [fn, *elab.point("transpose_linear", fn, args[1], span)]
     _, f, active = point_of(elab, "transpose_linear", args, span)
-    return pullback(f, active)
+    return pullback(f, active, linear=True)
 
 
 def jacobian(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:

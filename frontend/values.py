@@ -147,6 +147,7 @@ BuiltinGen = Callable[["Elaborator", GenArg, Sequence[Value], Mapping[str, Value
 class Builtin(FnV):
     """A function of the language that is written in Python.
 
+    `lifts`: from how many arguments on it goes element by element over arrays (0: it does not).
     `call(elab, args, named, span)`; `gen(elab, generator, args, named, span)` where it takes a
     generator argument (without it, the call gets `[e for …]` as its last argument).
     """
@@ -156,6 +157,7 @@ class Builtin(FnV):
     gen: BuiltinGen | None = None
     names: tuple[str, ...] | None = None
     doc: str = ""
+    lifts: int = 0
 
     def apply(self, elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
         return self.call(elab, args, named, span)

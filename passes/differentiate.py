@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..compiler.build import Builder
-from ..compiler.errors import InternalError
+from ..compiler.errors import InternalError, TypeError
 from ..compiler.ir import (
     Atom,
     Block,
@@ -78,6 +78,16 @@ class _Resolver:
         rule = self.resolved(f.derivative)
         directions = len(rule.params) - len(f.params)
         check_linear(rule, set(rule.params[len(rule.params) - directions:]))
+
+    def check_argument(self, name: str, wrt: tuple[int, ...]) -> None:
+        """What `transpose_linear` turns around must be linear."""
+        f = self.resolved(name)
+        try:
+            check_linear(f, {f.params[k] for k in wrt})
+        except TypeError as e:
+            why = e.message.rpartition(": ")[2]
+            raise TypeError("DV0410", f"transpose_linear takes a linear function, and this is not one: {why}", e.span,
+                            help="vjp(f, x) gives the transpose of the derivative of any function") from None
 
     def jvp_of(self, name: str, active: tuple[bool, ...]) -> Function:
         f = self.resolved(name)
@@ -159,7 +169,9 @@ class _Splicer:
             case Jvp(name, args, tangents):
                 g = self.r.jvp_of(name, tuple(t is not None for t in tangents))
                 self.nested(s, g, (*args, *(t for t in tangents if t is not None)))
-            case Vjp(name, args, cotangents, wrt):
+            case Vjp(name, args, cotangents, wrt, linear):
+                if linear:
+                    self.r.check_argument(name, wrt)
                 g = self.r.vjp_of(name, wrt, tuple(c is not None for c in cotangents))
                 results = self.spliced(g, (*args, *(c for c in cotangents if c is not None)))
                 n = len(results) - len(wrt)

@@ -28,6 +28,7 @@ from ..compiler.ir import (
     Update,
     Var,
     Vjp,
+    is_float,
     operands,
     regions,
 )
@@ -120,7 +121,7 @@ def check_linear(f: Function, directions: set[Var]) -> None:
     mark_linear(f.body, linear)
     _check_sides(f.body, linear)
     for a in f.body.results:
-        if a not in linear and not is_zero(a):
+        if is_float(a.type) and a not in linear and not is_zero(a):
             raise _without(a, f.body.stmts[-1] if f.body.stmts else Stmt((), Fill((), ZERO), Prov((f.span,) if f.span else ())))
 
 

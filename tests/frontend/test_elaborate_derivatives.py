@@ -32,6 +32,23 @@ X = np.array([1.0, 2.0, 3.0])
 A = np.arange(12.0).reshape(3, 4)
 
 CASES: list[tuple[str, str, list[Any], list[Any]]] = [
+    # Derivatives of builtins go element by element, as the builtins do.
+    ("def f(x: f64[n]) = sin''(x)", "f", [X], [-np.sin(X)]),
+    ("def f(x: f64[n]) = (grad(sin)(x), hessian(exp)(x))", "f", [X], [np.cos(X), np.exp(X)]),
+    ("def f(x: f64[n]) = grad(atan2, wrt = (0, 1))(x, 2 * x)", "f", [X], [2 / (5 * X), -1 / (5 * X)]),
+    ("def f(x: f64[n]) = (grad(max)(x, 1.5), grad(max)(x))", "f", [X], [[0, 1, 1], [0, 0, 1]]),
+    ("def f(x: f64[n]) = jvp(sin', x, x)", "f", [X], [np.cos(X), -X * np.sin(X)]),
+    # The derivative of what gives functions is taken pointwise, at any depth.
+    ("def f(a: f64, b: f64) = (fn x -> fn y -> x*x*y)''(a)(b)", "f", [1.5, 2.0], [4.0]),
+    ("""def f(a: f64, b: f64) =
+  let h = fn x -> fn y -> fn z -> x*x*y*z**3
+  h'(a)(b)(a)""", "f", [1.5, 2.0], [2 * 1.5 * 2.0 * 1.5**3]),
+    ("""def adder(a: f64) -> f64 -> f64 -> f64 = fn x -> fn y -> a*x*y**2
+def f(a: f64, b: f64) = (adder(b)'(a)(b), adder'(a)(b)(a))""", "f", [1.5, 2.0], [8.0, 2.0 * 1.5**2]),
+    ("""def g(x: f64) -> (f64 -> f64, f64) = (fn y -> x*x*y, x**3)
+def f(a: f64, b: f64) =
+  let (s, t) = g'(a)
+  (s(b), t)""", "f", [1.5, 2.0], [6.0, 6.75]),
     ("""type P = {x: f64, k: i64, v: f64}
 def e(ps: P[n]) -> f64 = sum(p.x * p.x * p.k for p in ps)
 def f(ps: P[n]) =

@@ -399,6 +399,15 @@ def test_inputs_are_never_changed(m: dv.Module) -> None:
     assert v.tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("text, why", [
+    ("y * y", "two factors"), ("y + 1", "a term stands without it"), ("[sin(z) for z in y]", "transpose_linear"),
+])
+def test_only_linear_functions_are_turned_around(text: str, why: str) -> None:
+    with pytest.raises(dv.TypeError, match="transpose_linear takes a linear function") as info:
+        dv.compile(f"def f(x: f64[n], c: f64[n]) = transpose_linear(fn y -> {text}, x)(c)").f([1.0, 2.0], [3.0, 4.0])
+    assert info.value.code == "DV0410" and why in str(info.value)
+
+
 # ---------------------------------------------------------------- printed derivatives
 
 
