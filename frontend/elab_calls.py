@@ -75,9 +75,9 @@ class Calls(Patterns):
             self.type_error("DV0304", f"only functions can be called, this is {vs.show_type(fn)}", span)
         declared = fn.declared()
         every: list[Value] = [*args, *(named or {}).values()]
-        if (declared and all(isinstance(t, ScalarT) for t in declared)) or _of_lifting_builtin(fn, len(every)):
-            if any(vs.axes_of(a) for a in every) and all(isinstance(a, Leaf) for a in every):
-                return self.lifted(fn, args, named or {}, span)
+        lifts = (declared and all(isinstance(t, ScalarT) for t in declared)) or _of_lifting_builtin(fn, len(every))
+        if lifts and any(vs.axes_of(a) for a in every) and all(isinstance(a, Leaf) for a in every):
+            return self.lifted(fn, args, named or {}, span)
         return fn.apply(self, args, named or {}, span)  # type: ignore[arg-type]  # every Calls is an Elaborator
 
     def lifted(self, fn: FnV, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:

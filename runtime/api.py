@@ -175,8 +175,8 @@ def jvp(f: Function, primals: Any, tangents: Any) -> tuple[Any, Any]:
 
     The tangents belong to the parameters that carry floats; None stands for the others.
     """
-    f = _function("jvp", f)
     points = primals if isinstance(primals, tuple) else (primals,)
+    f = _first(_function("jvp", f), len(points))
     along = list(tangents) if isinstance(tangents, tuple) and len(f.params) > 1 else [_bare(tangents)]
     types = f.types_of(points)
     active = [k for k, t in enumerate(types) if shapes.carries_float(t)]
@@ -194,7 +194,7 @@ def jvp(f: Function, primals: Any, tangents: Any) -> tuple[Any, Any]:
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     """(f(*primals), pullback): the pullback takes a cotangent of the result to cotangents of the parameters
     that carry floats, bare for one, a tuple for several."""
-    f = _function("vjp", f)
+    f = _first(_function("vjp", f), len(primals))
     types = f.types_of(primals)
     active = [k for k, t in enumerate(types) if shapes.carries_float(t)]
 
@@ -208,7 +208,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 
 def linearize(f: Function, *primals: Any) -> tuple[Any, Function]:
     """(f(*primals), the linear function of tangents)."""
-    f = _function("linearize", f)
+    f = _first(_function("linearize", f), len(primals))
     types = f.types_of(primals)
     active = [k for k, t in enumerate(types) if shapes.carries_float(t)]
 
@@ -273,6 +273,8 @@ def _positions(transform: str, f: Function, argnums: Argnums, argnames: str | Se
                     "DV0606", f"dv.{transform}: {f.__name__} has no parameter {w}", f.span,
                     help=f"its parameters: {', '.join(names)}",
                 )
+        if not wanted or len(set(wanted)) != len(wanted):
+            raise errors.TypeError("DV0606", f"dv.{transform}: argnames must name parameters once each", f.span)
         return [names.index(w) for w in wanted], isinstance(argnames, str)
     bare = isinstance(argnums, (int, np.integer))
     numbers: list[Any] = [argnums] if isinstance(argnums, (int, np.integer)) else list(argnums)
@@ -286,6 +288,16 @@ def _positions(transform: str, f: Function, argnums: Argnums, argnames: str | Se
     if not out or len(set(out)) != len(out):
         raise errors.TypeError("DV0606", f"dv.{transform}: argnums must name parameters once each", f.span)
     return out, bare
+
+
+def _first(f: Function, n: int) -> Function:
+    """f as a function of its first n parameters, if the others have defaults to keep."""
+    rest = f.params[n:]
+    if not rest or any(p.default is None or p.default[0] == "path" for p in rest):
+        return f
+    names = ", ".join(f.names()[:len(f.bound) + n])
+    signature = shapes.Signature(f.__name__, f.params[:n], f.signature.result, f.signature.doc)
+    return f.once(("first", n), lambda: f.derived(f"fn ({names}) -> ({f.text})({names})", signature))
 
 
 def _bare(tangents: Any) -> Any:

@@ -6,17 +6,27 @@ compiled twice, compare and pickle.
 
 from __future__ import annotations
 
+import copyreg
 import threading
 import unicodedata
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
+
+from ..compiler import errors
 
 _lock = threading.Lock()
 _classes: dict[tuple[object, ...], type[Value]] = {}
 
 
-class Value:
+class _Kind(type):
+    """The class of these classes: they pickle by their structure."""
+
+    _key: tuple[Any, ...]
+
+
+class Value(metaclass=_Kind):
     """A record, or a value of a sum type.  Fields by name or position: `r.focal`, `r["x₁"]`, `r[0]`."""
 
     __slots__ = ("_values",)
@@ -28,13 +38,14 @@ class Value:
         kind, fields = type(self).__name__, self.__match_args__
         named = {_nfc(n): v for n, v in named.items()}
         if len(args) > len(fields):
-            raise TypeError(f"{kind} has {len(fields)} fields, not {len(args)}")
+            raise errors.TypeError("DV0606", f"{kind} has {len(fields)} field{'s' * (len(fields) != 1)}, not {len(args)}")
         missing = [f for f in fields[len(args):] if f not in named]
         if missing:
-            raise TypeError(f"{kind} lacks {', '.join(missing)}")
+            what = f"{len(fields)} value{'s' * (len(fields) != 1)}" if missing[0].startswith("_") else ", ".join(missing)
+            raise errors.TypeError("DV0606", f"{kind} needs {what}")
         left = set(named) - set(fields[len(args):])
         if left:
-            raise TypeError(f"{kind} has no free field {min(left)}")
+            raise errors.TypeError("DV0606", f"{kind} has no free field {min(left)}")
         object.__setattr__(self, "_values", (*args, *(named[f] for f in fields[len(args):])))
 
     def __getattr__(self, name: str) -> Any:
@@ -131,7 +142,17 @@ def ctor_class(name: str, ctors: tuple[tuple[str, int], ...], tag: int) -> type[
     return _make(("ctor", name, ctors, tag), ctor, sum_class(name, ctors), body)
 
 
+def _class_of(key: tuple[Any, ...]) -> type[Value]:
+    make: dict[str, Callable[..., type[Value]]] = {"record": record_class, "sum": sum_class, "ctor": ctor_class}
+    return make[key[0]](*key[1:])
+
+
 def _restore(key: tuple[Any, ...], values: tuple[Any, ...]) -> Value:
-    kind, name, rest = key[0], key[1], key[2]
-    cls = record_class(name, rest) if kind == "record" else ctor_class(name, rest, key[3])
-    return cls(*values)
+    return _class_of(key)(*values)
+
+
+def _reduced(cls: _Kind) -> str | tuple[Any, ...]:
+    return (_class_of, (cls._key,)) if cls._key else cls.__qualname__
+
+
+copyreg.pickle(_Kind, _reduced)

@@ -212,6 +212,8 @@ class Reader:
 
     def _sum(self, value: Any, t: Sum, path: str, out: list[Any]) -> None:
         arity = tuple((c, len(payload)) for c, payload in t.ctors)
+        if isinstance(value, type) and issubclass(value, SumValue) and not value.__match_args__ and value._key[0] == "ctor":
+            value = value()  # a constructor without values stands for its only one
         if not isinstance(value, SumValue) or value._key[1:3] != (t.name, arity):
             self._fail(path, t, value, f"one of {', '.join(c for c, _ in t.ctors)}")
         out.append(value.tag)
@@ -323,6 +325,8 @@ def describe(value: Any) -> str:
         return f"{'i64' if isinstance(value, int) and kind != 'bool' else kind} {value}"
     if value is None:
         return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
     return f"a {type(value).__name__}"
 
 

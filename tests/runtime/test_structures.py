@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import derivant as dv
@@ -94,3 +95,29 @@ def test_what_has_no_type_is_refused(m: dv.Module) -> None:
         with pytest.raises(dv.UnsupportedError) as info:
             dv.compile(PROGRAM + text)
         assert info.value.code == "DV0901" and info.value.span is not None
+
+
+def test_constructors_from_python() -> None:
+    m = dv.compile(
+        "type S = A(f64) | N\ntype P = {x: f64, b: f64}\ndef f(s: S) -> f64 = match s { A(x) -> x; N -> 7.0 }\n"
+    )
+    assert m.f(m.N) == m.f(m.N()) == 7.0 and m.f(m.A(2.0)) == 2.0
+    for made in (m.P, m.S, m.N, m.A):
+        assert pickle.loads(pickle.dumps(made)) is made
+    assert pickle.loads(pickle.dumps(m.P(1.0, 2.0))) == m.P(1.0, 2.0)
+    for call, words in [
+        (lambda: m.P(1.0), "P needs b"), (lambda: m.A(), "A needs 1 value"), (lambda: m.A(1, 2), "1 field, not 2"),
+        (lambda: m.P(1.0, 2.0, z=3), "no free field z"), (lambda: m.f(m.A), "the class A"),
+    ]:
+        with pytest.raises(dv.TypeError, match=words):
+            call()
+
+
+def test_defaults_are_kept_by_transforms_at_a_point() -> None:
+    m = dv.compile("def f(x: f64[n], s: f64 = 2.0) -> f64 = s * sum(x**3)")
+    x = np.array([1.0, 2.0])
+    assert dv.jvp(m.f, x, x) == dv.jvp(m.f, (x,), (x,)) == (18.0, 54.0)
+    assert dv.jvp(m.f, (x, 3.0), (x, 0.0)) == (27.0, 81.0)
+    assert np.allclose(dv.vjp(m.f, x)[1](1.0), [6, 24]) and dv.linearize(m.f, x)[1](x) == 54.0
+    with pytest.raises(dv.TypeError, match="once each"):
+        dv.grad(m.f, argnames=["x", "x"])
