@@ -6,6 +6,10 @@
     model = dv.compile("def f(x) = x**2")  # or of a text
     dv.grad(model.f)(3.0)                  # 6.0
 
+    @dv.jit                                # or of a Python function
+    def g(x: dv.f64["n"]) -> float:
+        return sum(t**2 for t in x)
+
 Only NumPy is imported with the package; the rest follows when it is used.
 """
 
@@ -32,17 +36,24 @@ __all__ = [
     "UnsupportedError",
     "ValueError",
     "__version__",
+    "bool",
     "compile",
+    "f32",
+    "f64",
     "grad",
     "hessian",
     "hvp",
+    "i32",
+    "i64",
     "jacobian",
+    "jit",
     "jvp",
     "linearize",
     "load",
     "transpose_linear",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]
 
 if TYPE_CHECKING:
@@ -59,6 +70,8 @@ if TYPE_CHECKING:
         UnsupportedError,
     )
     from .compiler.errors import ValueError_ as ValueError
+    from .frontend.python_types import bool_ as bool
+    from .frontend.python_types import f32, f64, i32, i64
     from .runtime.api import (
         Function,
         Module,
@@ -73,7 +86,9 @@ if TYPE_CHECKING:
         transpose_linear,
         value_and_grad,
         vjp,
+        vmap,
     )
+    from .runtime.jit import jit
 
 
 def __getattr__(name: str) -> Any:
@@ -81,9 +96,13 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'derivant' has no attribute {name!r}")
     if name.endswith("Error"):
         from .compiler import errors as home
+    elif name in ("f64", "f32", "i64", "i32", "bool"):
+        from .frontend import python_types as home  # type: ignore[no-redef]
+    elif name == "jit":
+        from .runtime import jit as home  # type: ignore[no-redef]
     else:
         from .runtime import api as home  # type: ignore[no-redef]
-    value = getattr(home, "ValueError_" if name == "ValueError" else name)
+    value = getattr(home, {"ValueError": "ValueError_", "bool": "bool_"}.get(name, name))
     globals()[name] = value
     return value
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..compiler.errors import Span
 from ..compiler.ir import FLOATS, TRUE, Atom, Const, integer
 from ..compiler.sizes import poly_of
 from . import values as vs
-from .builtins_base import builtin, expected, sizes
-from .values import ArrayV, Leaf, RecordV, StrV, SumV, TupleV, Value, leaves
+from .builtins_base import TABLE, builtin, expected, sizes
+from .values import ArrayV, Builtin, Leaf, RecordV, StrV, SumV, TupleV, Value, leaves
 
 if TYPE_CHECKING:
     from .elaborate import Elaborator
@@ -128,6 +128,25 @@ def _all(elab: Elaborator, a: Atom) -> Atom:
 
 
 # ---------------------------------------------------------------- output
+
+
+def _record(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
+    if args or not named:
+        elab.type_error("DV0303", "record takes its fields by name: record(a = x, b = y)", span)
+    if any(map(vs.has_function, named.values())):
+        elab.type_error("DV0317", "a function may not be a field", span)
+    return RecordV(None, tuple(named), tuple(named.values()))
+
+
+TABLE["record"] = Builtin("record", _record, None, None, "record(a = x, b = y): a record that needs no type")
+
+
+@builtin("scalar", "x, why?", "x itself, which must be one number or bool; otherwise an error that says why")
+def scalar(elab: Elaborator, span: Span, x: Value, why: Value | None) -> Value:
+    if isinstance(x, Leaf) and not x.rank:
+        return x
+    elab.type_error("DV0308", f"one number is expected here, this is {vs.show_type(x)}", span,
+                    help=why.text if isinstance(why, StrV) else None)
 
 
 @builtin("show", "v, label?", "prints v behind its label, or where the label says {0}, {1}, …; and gives v")

@@ -183,7 +183,7 @@ class Base:
         if self.same_poly(p, q):
             return
         d = (self.norm(p) - self.norm(q)).constant
-        if d is not None or (not checked and self.plain(p) and self.plain(q)):
+        if d is not None or (not checked and self.sure_to_differ(p, q)):
             notes = [note or f"{self.show_size(p)} and {self.show_size(q)} are different sizes"]
             if help is None and d is None:
                 help = "if they must be equal, give both the same name in the signature" \
@@ -194,6 +194,10 @@ class Base:
         text = at_run_time or f"{message}: {names[0]} has size {{0}} and {names[1]} {{1}}"
         self.b.assert_(self.b.prim("eq", a, c), "DV0502", text, a, c)
         self.learn(p, q)
+
+    def sure_to_differ(self, p: Poly, q: Poly) -> bool:
+        """Would `equate` refuse these sizes: different for certain, or two names of one signature?"""
+        return (self.norm(p) - self.norm(q)).constant is not None or (self.plain(p) and self.plain(q))
 
     def learn(self, p: Poly, q: Poly) -> None:
         """From here on p = q: solved for a variable that stands alone."""

@@ -44,6 +44,7 @@ class Generators(Calls):
                 return Head(i, None, lambda scope: scope.names.__setitem__(name, known.value), known)
             case sx.GenBelow(span, name, bound, down):
                 n = self.integer_of(bound, env, "the bound")
+                self.may_be_empty(n)
                 i = Var(name if name != "_" else "i", Scalar("i64"), extent=n, nonneg=True)
                 here = BareIndex(name, span, i, Leaf(i))
                 self.below[i] = here
@@ -74,6 +75,7 @@ class Generators(Calls):
                                     step.span)
                 self.b.assert_(self.b.prim("gt", by, integer(0)), "DV0520", "the step {0} is not positive", by)
             n = self.b.prim("floordiv", self.fold("add", n, self.fold("sub", by, integer(1))), by)
+        self.may_be_empty(n)
         i = Var(f"{name}0" if name != "_" else "i", Scalar("i64"), extent=n, nonneg=True)
 
         def bind(scope: Env) -> None:
@@ -81,6 +83,11 @@ class Generators(Calls):
             scope.names[name] = Leaf(self.fold("add", a, scaled))
 
         return Head(i, n, bind)
+
+    def may_be_empty(self, extent: Atom) -> None:
+        """A range that depends on an index around it may be empty at the ends of that one, and so is a guard."""
+        for v in poly_of(extent).vars():
+            self.below.pop(v, None)
 
     def integer_of(self, e: sx.Expr, env: Env, what: str) -> Atom:
         with self.at(e.span):

@@ -316,7 +316,12 @@ class Loops(Generators):
                 if flag or self.same(s, t):
                     continue
                 inner = self.defined_in(block, head.index, *vars) if inner is None else inner
-                shown = "_" if self.escapes(t, inner) else repr(poly_of(t))
+                escapes = self.escapes(t, inner)
+                if not escapes and not self.sure_to_differ(poly_of(s), poly_of(t)):
+                    self.equate(poly_of(s), poly_of(t), span, "the loop's state keeps its size",
+                                names=("the first one", "the one after a step"))
+                    continue
+                shown = "_" if escapes else repr(poly_of(t))
                 wild = ", ".join("_" for _ in flags)
                 raise SizeError("DV0316", f"the loop's state has size {poly_of(s)!r} at first, {shown} after a step",
                                 span, help=f"if it may change, say so: loop v: {x.kind}[{wild}] = …")

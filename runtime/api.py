@@ -19,12 +19,13 @@ from ..compiler import errors
 from ..compiler.errors import Source
 from . import data, shapes
 from .function import Function
-from .pipeline import Unit
-from .records import ctor_class, record_class, sum_class
+from .pipeline import Outline, Unit
+from .records import ctor_class, homes, record_class, sum_class
+from .values import array_of
 
 __all__ = [
     "Function", "Module", "compile", "grad", "hessian", "hvp", "jacobian", "jvp", "linearize", "load",
-    "transpose_linear", "value_and_grad", "vjp",
+    "transpose_linear", "value_and_grad", "vjp", "vmap",
 ]
 
 Argnums = int | Sequence[int]
@@ -71,6 +72,15 @@ class Module:
         outline = self._unit.outline()
         if name in outline.functions:
             return self._function(name)
+        cls = self._class(name, outline)
+        if cls is not None:
+            homes[cls] = self._unit
+            return cls
+        close = difflib.get_close_matches(name, list(outline.functions), 1)
+        raise AttributeError(f"{self._unit.source.name} has no {name}" + (f"; did you mean {close[0]}?" if close else ""))
+
+    def _class(self, name: str, outline: Outline) -> type | None:
+        """The class of a record, a sum type or a constructor."""
         for t in outline.types:
             if isinstance(t, shapes.Record) and t.name == name:
                 return record_class(name, tuple(f for f, _ in t.fields))
@@ -81,8 +91,7 @@ class Module:
                         return ctor_class(t.name, arity, tag)
                 if t.name == name:
                     return sum_class(name, arity)
-        close = difflib.get_close_matches(name, list(outline.functions), 1)
-        raise AttributeError(f"{self._unit.source.name} has no {name}" + (f"; did you mean {close[0]}?" if close else ""))
+        return None
 
     def __getitem__(self, name: str) -> Function:
         return self._function(name)
@@ -133,27 +142,59 @@ def load_file(
 # ---------------------------------------------------------------- transforms
 
 
-def grad(f: Function, argnums: Argnums = 0, argnames: str | Sequence[str] | None = None) -> Function:
-    """The gradient with respect to some parameters: bare for one, a tuple for a tuple."""
-    return _by_name("grad", f, argnums, argnames)
+def grad(
+    f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
+) -> Function:
+    """The gradient with respect to some parameters: bare for one, a tuple for a tuple.
+
+    Plain Python functions are jitted.  `has_aux`: f gives `(value, more)`, the result is `(gradient, more)`.
+    """
+    return _by_name("grad", f, argnums, argnames, has_aux)
 
 
-def value_and_grad(f: Function, argnums: Argnums = 0, argnames: str | Sequence[str] | None = None) -> Function:
-    """(value, gradient), in one run."""
-    return _by_name("value_and_grad", f, argnums, argnames)
+def value_and_grad(
+    f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
+) -> Function:
+    """(value, gradient), in one run; with `has_aux` ((value, more), gradient)."""
+    return _by_name("value_and_grad", f, argnums, argnames, has_aux)
 
 
-def jacobian(f: Function, argnums: Argnums = 0, argnames: str | Sequence[str] | None = None) -> Function:
+def jacobian(
+    f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
+) -> Function:
     """The result's structure, each array with the argument's axes behind its own."""
-    return _by_name("jacobian", f, argnums, argnames)
+    return _by_name("jacobian", f, argnums, argnames, has_aux)
 
 
-def hessian(f: Function, argnums: Argnums = 0, argnames: str | Sequence[str] | None = None) -> Function:
+def hessian(
+    f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
+) -> Function:
     """The second derivatives of a function with a scalar result."""
-    return _by_name("hessian", f, argnums, argnames)
+    return _by_name("hessian", f, argnums, argnames, has_aux)
 
 
-def hvp(f: Function) -> Function:
+def vmap(f: Callable[..., Any], in_axes: int | None | Sequence[int | None] = 0) -> Function:
+    """f over the first axes of its arguments: `[f(x[i], y) for i]`; None in `in_axes` for what stays whole."""
+    f = _function("vmap", f)
+    axes = list(in_axes) if isinstance(in_axes, Sequence) else [in_axes] * len(f.params)
+    if len(axes) != len(f.params) or any(a not in (0, None) for a in axes) or all(a is None for a in axes):
+        raise errors.TypeError(
+            "DV0606", f"dv.vmap: in_axes {in_axes!r} for {len(f.params)} parameters of {f.__name__}", f.span,
+            help="0 or None for each; another axis comes first with np.moveaxis",
+        )
+    names = f.names()
+    own = names[len(f.bound):]
+    args = [n if a is None else f"{n}[i_]" for n, a in zip(own, axes, strict=True)]
+    first = next(n for n, a in zip(own, axes, strict=True) if a == 0)
+    text = f"fn ({', '.join(names)}) -> [({f.text})({', '.join([*names[:len(f.bound)], *args])}) for i_ < len({first})]"
+    params = tuple(
+        shapes.Param(p.name, p.type if a is None or isinstance(p.type, shapes.Any) else array_of(p.type, ("n_",)), None, p.place)
+        for p, a in zip(f.params, axes, strict=True)
+    )
+    return f.derived(text, shapes.Signature(f"vmap({f.__name__})", params, None, f.signature.doc))
+
+
+def hvp(f: Callable[..., Any]) -> Function:
     """`hvp(f)(x, v)`: the Hessian in the first parameter, at x, times v; never the Hessian itself.
 
     Further arguments of f stand before v; parameters with a default keep it.
@@ -164,13 +205,16 @@ def hvp(f: Function) -> Function:
         raise errors.TypeError("DV0606", f"dv.hvp: {f.__name__} has no parameters", f.span)
     v = shapes.Param("direction", f.params[0].type, tangent=True)
     made = f.derived(f"hvp({f.text})", shapes.Signature(f"hvp({f.__name__})", (*params, v)))
-    if len(params) < len(f.params):
-        names = ", ".join(made.names())
-        made = f.derived(f"fn ({names}) -> {made.text}({names})", made.signature)
+    if f.bound or len(params) < len(f.params):
+        names = made.names()
+        first, own = names[:len(f.bound)], names[len(f.bound):]
+        inner = ", ".join([*first, *own[:-1]])
+        text = f"hvp(fn ({', '.join(own[:-1])}) -> ({f.text})({inner}))({', '.join(own)})"
+        made = f.derived(f"fn ({', '.join(names)}) -> {text}", made.signature)
     return made
 
 
-def jvp(f: Function, primals: Any, tangents: Any) -> tuple[Any, Any]:
+def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     """(f(*primals), its derivative along the tangents), forward; bare values for one parameter.
 
     The tangents belong to the parameters that carry floats; None stands for the others.
@@ -191,7 +235,7 @@ def jvp(f: Function, primals: Any, tangents: Any) -> tuple[Any, Any]:
     return g(*points, *along)  # type: ignore[no-any-return]
 
 
-def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Function]:
     """(f(*primals), pullback): the pullback takes a cotangent of the result to cotangents of the parameters
     that carry floats, bare for one, a tuple for several."""
     f = _first(_function("vjp", f), len(primals))
@@ -206,7 +250,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     return f(*primals), f.once(("vjp", types), pullback).bind(primals)
 
 
-def linearize(f: Function, *primals: Any) -> tuple[Any, Function]:
+def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Function]:
     """(f(*primals), the linear function of tangents)."""
     f = _first(_function("linearize", f), len(primals))
     types = f.types_of(primals)
@@ -221,7 +265,7 @@ def linearize(f: Function, *primals: Any) -> tuple[Any, Function]:
     return f(*primals), f.once(("linearize", types), linear).bind(primals)
 
 
-def transpose_linear(g: Function, x: Any) -> Function:
+def transpose_linear(g: Callable[..., Any], x: Any) -> Function:
     """Turns a linear function around: from a cotangent of its result to those of its parameters that carry floats,
     bare for one, a tuple for several.
 
@@ -242,14 +286,16 @@ def _function(transform: str, f: object) -> Function:
     if isinstance(f, Function):
         return f
     if callable(f):
-        raise errors.UnsupportedError(
-            "DV0901", f"dv.{transform} of a plain Python function: not yet",
-            help="write it in the language and give it to dv.compile",
-        )
-    raise errors.TypeError("DV0607", f"dv.{transform} takes a function of a module, not a {type(f).__name__}")
+        from .jit import jit
+
+        made: Function = jit(f)
+        return made
+    raise errors.TypeError("DV0607", f"dv.{transform} takes a function, not a {type(f).__name__}")
 
 
-def _by_name(transform: str, f: Function, argnums: Argnums, argnames: str | Sequence[str] | None) -> Function:
+def _by_name(
+    transform: str, f: Callable[..., Any], argnums: Argnums, argnames: str | Sequence[str] | None, has_aux: bool
+) -> Function:
     f = _function(transform, f)
     positions, bare = _positions(transform, f, argnums, argnames)
 
@@ -257,9 +303,23 @@ def _by_name(transform: str, f: Function, argnums: Argnums, argnames: str | Sequ
         wrt = ", ".join(str(len(f.bound) + p) for p in positions)
         signature = shapes.Signature(f"{transform}({f.__name__})", f.params, None, f.signature.doc)
         wrap = "" if bare or len(positions) > 1 else transform
-        return f.derived(f"{transform}({f.text}, wrt=({wrt}))", signature, wrap=wrap)
+        if has_aux and wrap:
+            raise errors.UnsupportedError("DV0901", f"dv.{transform}: has_aux with argnums of one in a tuple: not yet", f.span)
+        text = _with_aux(transform, f, wrt) if has_aux else f"{transform}({f.text}, wrt=({wrt}))"
+        return f.derived(text, signature, wrap=wrap)
 
-    return f.once((transform, tuple(positions), bare), make)
+    return f.once((transform, tuple(positions), bare, has_aux), make)
+
+
+def _with_aux(transform: str, f: Function, wrt: str) -> str:
+    """The derivative of the first part of what f gives, with the second part."""
+    names = ", ".join(f.names())
+    first = f"fn ({names}) -> ({f.text})({names})[0]"
+    derived = f"({transform}({first}, wrt=({wrt})))({names})"
+    aux = f"({f.text})({names})[1]"
+    if transform == "value_and_grad":
+        return f"fn ({names}) -> (let (v_, g_) = {derived}; ((v_, {aux}), g_))"
+    return f"fn ({names}) -> ({derived}, {aux})"
 
 
 def _positions(transform: str, f: Function, argnums: Argnums, argnames: str | Sequence[str] | None) -> tuple[list[int], bool]:

@@ -38,9 +38,11 @@ class Made:
 class Front:
     """A loaded module."""
 
-    def __init__(self, source: Source, folder: str | None) -> None:
+    def __init__(self, source: Source, folder: str | None, program: sx.Program | None = None,
+                 resolver: modules.Resolver | None = None) -> None:
         self.source = source
-        self.module = modules.load_module(source, lambda name: find_import(name, folder))
+        self.module = modules.load_module(
+            source, resolver if resolver is not None else lambda name: find_import(name, folder), program=program)
 
     def check(self) -> None:
         """Types of the whole program, and its derivatives: that they are linear in their directions."""

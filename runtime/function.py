@@ -18,7 +18,7 @@ from . import data, shapes
 from .guard import guarded
 from .shapes import Param, Signature
 from .sources import is_derived
-from .values import Reader, infer, rebuild
+from .values import Reader, infer
 
 if TYPE_CHECKING:
     import inspect
@@ -150,13 +150,13 @@ class Function:
                 instance.shorten()
                 if len(self._calls) <= _SHORT_WAYS and False not in given[:given.count(True)]:
                     self._shorten(instance, params, types, result)
-        return rebuild(results, result)
+        return self._unit.rebuilt(results, result, values)
 
     def _shorten(
         self, instance: Instance, params: tuple[Param, ...], types: Sequence[shapes.Type], result: shapes.Type
     ) -> None:
         """Puts a short way in front for calls like the last one."""
-        if instance.native is None or self.bound:
+        if instance.native is None or self.bound or self._unit.has_classes(result):
             return
         from .fastcall import shortened
 

@@ -24,6 +24,7 @@ from .shapes import Signature
 from .size_check import SizeCheck
 from .sources import fingerprint
 from .trace import log, timed, verifying
+from .values import rebuild
 
 if TYPE_CHECKING:
     from ..compiler.abi import ParamInfo, ResultInfo
@@ -89,6 +90,20 @@ class Unit:
 
         with timed("compile", f"load {self.source.name}"), guarded("parsing", self.source.text):
             return Front(self.source, self.folder)
+
+    def sources(self) -> list[Source]:
+        """The texts that spans in messages point into."""
+        from .sources import all_sources
+
+        return all_sources(self.source, self.folder)
+
+    def has_classes(self, t: shapes.Type) -> bool:
+        """Do values of this type come back in classes of the caller's own?"""
+        return False
+
+    def rebuilt(self, results: Sequence[Any], t: shapes.Type, arguments: Sequence[Any]) -> Any:
+        """The Python value of type `t` that these flat results make, for a call with these arguments."""
+        return rebuild(results, t)
 
     # ------------------------------------------------------------ what is there
 
@@ -320,7 +335,7 @@ class Instance:
         cached = store.read_object(key)
         if cached is not None:
             manifest, code = cached
-            loaded = store.load(manifest, code, self._sources(), self.unit.write)
+            loaded = store.load(manifest, code, self.unit.sources(), self.unit.write)
             if loaded is not None:
                 self._manifest = manifest
                 self.native = loaded
@@ -338,12 +353,6 @@ class Instance:
         }, code)
         self.native = NativeFunction(signature, code, write=self.unit.write)
         return self.native
-
-    def _sources(self) -> list[Source]:
-        """The texts that spans in messages point into."""
-        from .sources import all_sources
-
-        return all_sources(self.unit.source, self.unit.folder)
 
     def cache_key(self) -> str:
         types = json.dumps([shapes.to_json(t) for t in self.types])

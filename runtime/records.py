@@ -17,6 +17,8 @@ import numpy as np
 from ..compiler import errors
 
 _lock = threading.Lock()
+homes: dict[type, object] = {}
+"""The program that a class was last asked for."""
 _classes: dict[tuple[object, ...], type[Value]] = {}
 
 

@@ -211,18 +211,27 @@ class Reader:
         self._fail(path, t, value, "give a tuple of arrays")
 
     def _sum(self, value: Any, t: Sum, path: str, out: list[Any]) -> None:
+        given = self._constructed(value, t)
+        if given is None:
+            self._fail(path, t, value, f"one of {', '.join(c for c, _ in t.ctors)}")
+        out.append(given[0])
+        for tag, (ctor, payload) in enumerate(t.ctors):
+            for i, s in enumerate(payload):
+                if tag == given[0]:
+                    self._value(given[1][i], s, f"{path}.{ctor}[{i}]", out)
+                else:
+                    out += blanks(s)
+
+    def _constructed(self, value: Any, t: Sum) -> tuple[int, Sequence[Any]] | None:
+        """The constructor and payload of a value of ours, of a dataclass or of a NamedTuple of that name."""
         arity = tuple((c, len(payload)) for c, payload in t.ctors)
         if isinstance(value, type) and issubclass(value, SumValue) and not value.__match_args__ and value._key[0] == "ctor":
             value = value()  # a constructor without values stands for its only one
-        if not isinstance(value, SumValue) or value._key[1:3] != (t.name, arity):
-            self._fail(path, t, value, f"one of {', '.join(c for c, _ in t.ctors)}")
-        out.append(value.tag)
-        for tag, (ctor, payload) in enumerate(t.ctors):
-            for i, s in enumerate(payload):
-                if tag == value.tag:
-                    self._value(value[i], s, f"{path}.{ctor}[{i}]", out)
-                else:
-                    out += blanks(s)
+        if isinstance(value, SumValue):
+            return (value.tag, value._values) if value._key[1:3] == (t.name, arity) else None
+        fields = None if isinstance(value, dict) else fields_of(value)
+        own = (type(value).__name__, len(fields or ()))
+        return None if fields is None or own not in arity else (arity.index(own), list(fields.values()))
 
     def _array_of_sums(self, value: Any, element: Sum, t: Array, path: str, out: list[Any]) -> None:
         cells = np.empty(len(value), object) if isinstance(value, (list, tuple)) else value
@@ -388,17 +397,24 @@ class Rebuilder:
             case Tuple(items):
                 return tuple(self.value(s, outer) for s in items)
             case Record(name, fields):
-                cls = record_class(name, tuple(f for f, _ in fields))
-                return cls(*(self.value(s, outer) for _, s in fields))
+                names = tuple(f for f, _ in fields)
+                return self.record(name, names)(*(self.value(s, outer) for _, s in fields))
             case Sum():
                 tags = self.take()
                 payloads = [[self.value(s, outer) for s in payload] for _, payload in t.ctors]
                 return self._array_of_sums(t, tags, payloads) if outer else self._sum(t, int(tags), payloads)
         raise AssertionError(t)
 
+    def record(self, name: str, fields: tuple[str, ...]) -> Callable[..., Any]:
+        """What makes a record of this type."""
+        return record_class(name, fields)
+
+    def ctor(self, t: Sum, tag: int) -> Callable[..., Any]:
+        """What makes a value of this constructor."""
+        return ctor_class(t.name, tuple((c, len(p)) for c, p in t.ctors), tag)
+
     def _sum(self, t: Sum, tag: int, payloads: list[list[Any]]) -> Any:
-        cls = ctor_class(t.name, tuple((c, len(p)) for c, p in t.ctors), tag)
-        return cls(*payloads[tag])
+        return self.ctor(t, tag)(*payloads[tag])
 
     def _array_of_sums(self, t: Sum, tags: np.ndarray[Any, Any], payloads: list[list[Any]]) -> np.ndarray[Any, Any]:
         out = np.empty(tags.shape, object)

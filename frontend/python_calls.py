@@ -1,0 +1,420 @@
+"""Calls in Python functions, and what `for` goes over."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from ..compiler.errors import Span
+from . import syntax as sx
+from .elab_base import did_you_mean
+from .python_scope import MISSING, Scope, call, number
+from .python_tables import SHORT, Known, Rule, home_of, known_function, methods, module_functions
+
+Gen = sx.GenBelow | sx.GenRange | sx.GenIn
+INSTEAD = {
+    "print": "return what is to be seen", "sorted": "write np.sort(v), ascending",
+    "isinstance": "use match", "input": "give it as an argument", "open": "read the file before the call", "bool": "write x != 0",
+    "complex": "complex numbers are not yet there", "set": "use np.unique", "dict": 'write {"a": …}', "str": None, "map": None,
+    "filter": "write [x for x in v if …]", "tuple": "write the items", "getattr": "write a.name", "type": "use match",
+    "slice": "write a[lo:hi]", "next": "use a loop with break", "iter": "use a for loop", "super": None,
+    "einsum": "write the sum: [sum(a[i, k] * b[k, j] for k in range(n)) for …]", "append": "write [… for …], or a = np.zeros(n) and a[i] = …",
+    "vectorize": "functions of scalars take arrays as they are", "hstack": "np.concatenate", "vstack": "np.stack or np.concatenate",
+    "format": None, "eval": None, "exec": None,
+}
+OF_ITEMS = frozenset({"sum", "min", "max", "any", "all", "math.prod", "math.fsum", "np.sum", "np.prod", "np.mean", "np.max", "np.min", "list"})
+"""Functions that take a tuple for the array of its items."""
+TYPES = {"float": "f64", "int": "i64", "bool": "bool", "float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32"}
+
+
+class Calls(Scope):
+    def expr(self, node: ast.expr) -> sx.Expr:
+        raise NotImplementedError
+
+    def comprehension(self, elt: ast.expr, generators: Sequence[ast.comprehension], node: ast.expr) -> tuple[sx.Expr, sx.Gens]:
+        raise NotImplementedError
+
+    def literal(self, node: ast.expr | None) -> int | None:
+        raise NotImplementedError
+
+    def is_bool(self, node: ast.expr) -> bool:
+        raise NotImplementedError
+
+    def list_depth(self, node: ast.expr) -> int:
+        raise NotImplementedError
+
+    def fresh(self, name: str) -> str:
+        """A name of the language that no name of Python is spelled as."""
+        return self.spelled(f"{name} ")
+
+    # ------------------------------------------------ calls
+
+    def call(self, node: ast.Call) -> sx.Expr:
+        for a in node.args:
+            if isinstance(a, ast.Starred):
+                self.refuse(a, "* in a call is not in the language", "write the arguments")
+        for k in node.keywords:
+            if k.arg is None:
+                self.refuse(k, "** in a call is not in the language", "write the arguments by name")
+        value = self.static(node.func)
+        if value is MISSING:
+            return self.call_inside(node)
+        known = known_function(value)
+        if value in (range, zip, enumerate, reversed, map):
+            return self.iterator(node, value)
+        if known is not None:
+            return self.by_table(node, known)
+        span = self.at(node)
+        if isinstance(value, type):
+            record = self.linker.record(value, span)
+            if record is not None:
+                return self.construct(node, *record)
+        transform = self.linker.transform(value)
+        if transform is not None:
+            return self.transformed(node, transform)
+        self.check_known_home(node, value)
+        python = self.linker.python(value)
+        if python is not None:
+            fn, first = self.linker.call_of(python, self.at(node.func), self.used)
+            return self.user_call(node, fn, first)
+        return self.user_call(node, self.linker.value(value, ast.unparse(node.func), self.at(node.func), self.used))
+
+    def check_known_home(self, node: ast.Call, value: Any) -> None:
+        """Refuses functions of Python, math and NumPy that the table lacks."""
+        name = getattr(value, "__name__", ast.unparse(node.func))
+        if getattr(builtins, name, None) is value:
+            self.refuse(node.func, f"{name} is not in the language", INSTEAD.get(name), "DV0153")
+        home = home_of(value)
+        if home is not None:
+            shown = f"{SHORT[home]}.{name}"
+            if "random" in (getattr(value, "__module__", None) or type(value).__module__):
+                self.refuse(node.func, f"{ast.unparse(node.func)} is not in the language",
+                            "random numbers are pure here: give them as an argument", "DV0153")
+            help = INSTEAD.get(name) or did_you_mean(name, module_functions(home))
+            self.refuse(node.func, f"{shown} is not in the language", help, "DV0153")
+
+    def call_inside(self, node: ast.Call) -> sx.Expr:
+        """A call of a local function, or of a method of a value."""
+        func = node.func
+        if isinstance(func, ast.Attribute) and not (isinstance(func.value, ast.Name) and not self.is_lexical(func.value.id)):
+            if func.attr == "astype":
+                return self.converted(node, func.value, node.args[0] if len(node.args) == 1 else None)
+            known = methods().get(func.attr)
+            if known is None:
+                help = INSTEAD.get(func.attr) or did_you_mean(func.attr, methods())
+                self.refuse(func, f"the method {func.attr} is not in the language", help, "DV0153")
+            return self.by_table(node, known, self.expr(func.value))
+        return self.user_call(node, self.expr(func))
+
+    def user_call(self, node: ast.Call, fn: sx.Expr, first: tuple[sx.Arg, ...] = ()) -> sx.Expr:
+        """A call of a function of the program."""
+        args = [sx.Arg(self.at(a), None, self.expr(a)) for a in node.args]
+        args += [sx.Arg(self.at(k.value), self.spelled(k.arg or ""), self.expr(k.value)) for k in node.keywords]
+        return sx.Call(self.at(node), fn, (*first, *args), None)
+
+    def construct(self, node: ast.Call, ctor: sx.Expr | None, fields: tuple[str, ...]) -> sx.Expr:
+        """A record; without a type of its own all its fields are named."""
+        span = self.at(node)
+        args = [sx.Arg(self.at(a), fields[k] if ctor is None and k < len(fields) else None, self.expr(a))
+                for k, a in enumerate(node.args)]
+        args += [sx.Arg(self.at(k.value), k.arg, self.expr(k.value)) for k in node.keywords]
+        given = {*fields[:len(node.args)], *(k.arg for k in node.keywords)}
+        if len(node.args) > len(fields) or given != set(fields):
+            self.refuse(node, f"{ast.unparse(node.func)} takes {', '.join(fields)}", "give all of them", "DV0303")
+        if ctor is not None:
+            return sx.Call(span, ctor, tuple(args), None)
+        order = {f: k for k, f in enumerate(fields)}
+        args.sort(key=lambda a: order[a.name or ""])
+        return sx.Call(span, self.builtin("record", node), tuple(args), None)
+
+    # ------------------------------------------------ the table
+
+    def by_table(self, node: ast.Call, known: Known, receiver: sx.Expr | None = None) -> sx.Expr:
+        args, keywords = list(node.args), list(node.keywords)
+        dtype = next((k for k in keywords if k.arg == "dtype"), None)
+        if dtype is not None:
+            keywords.remove(dtype)
+            plain = ast.copy_location(ast.Call(node.func, args, keywords), node)
+            return self.converted(node, plain, dtype.value, receiver)
+        if known.name in ("np.array", "np.asarray") and len(args) == 1 and not keywords:
+            return self.array(args[0])
+        if known.name in ("np.concatenate", "np.stack") and len(args) == 1 and not keywords:
+            return self.spread(node, known, args[0])
+        gen = args[0] if len(args) == 1 and not keywords and isinstance(args[0], ast.GeneratorExp) else None
+        for rule in known.rules:
+            given = self.bind(rule, args, keywords)
+            if given is None:
+                continue
+            if gen is not None and isinstance(rule.template, ast.Call) and isinstance(rule.template.func, ast.Name) \
+                    and rule.rest is None:
+                return self.reduction(node, rule.template.func.id, gen)
+            values = {n: self.expr(a) for n, a in given.items()}
+            if known.name in OF_ITEMS and rule.rest is None:
+                values |= {n: v for n, a in given.items() if (v := self.items(a)) is not None}
+            rest = [self.expr(a) for a in args[len(rule.params):]] if rule.rest is not None else []
+            if receiver is not None:
+                values["self"] = receiver
+            made = self.instantiate(rule.template, values, rule.rest, rest, self.at(node))
+            filling = given.get("fill_value")
+            if isinstance(filling, ast.Constant) and type(filling.value) is int:  # as in NumPy, whatever is put in later
+                return call(self.at(node), self.builtin("i64", node), made)
+            return made
+        forms = " or ".join(f"{known.name}({', '.join([*r.params, *(['*' + r.rest] if r.rest else [])])})" for r in known.rules)
+        self.refuse(node, f"{known.name} is called as {forms} here", code="DV0153")
+
+    def bind(self, rule: Rule, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -> dict[str, ast.expr] | None:
+        """The arguments by name, None if the rule takes others."""
+        if len(args) > len(rule.params) and rule.rest is None:
+            return None
+        given = dict(zip(rule.params, args, strict=False))
+        for k in keywords:
+            if k.arg is None or k.arg in given or k.arg not in rule.params:
+                return None
+            given[k.arg] = k.value
+        return given if set(given) == set(rule.params) else None
+
+    def instantiate(self, t: ast.expr, values: dict[str, sx.Expr], rest: str | None, more: Sequence[sx.Expr],
+                    span: Span) -> sx.Expr:
+        """A template with its arguments put in."""
+        from .python_expr import ADDING, COMPARING, MULTIPLYING, chain
+
+        def go(x: ast.expr) -> sx.Expr:
+            match x:
+                case ast.Name(id=name):
+                    return values[name] if name in values else self.linker.builtin(name, span)
+                case ast.Constant(value=bool(value)):
+                    return sx.Bool(span, value)
+                case ast.Constant(value=int(value) | float(value)):
+                    return number(value, span)
+                case ast.BinOp(left=left, op=ast.Pow(), right=right):
+                    return sx.Power(span, go(left), go(right))
+                case ast.BinOp(left=left, op=op, right=right):
+                    made = chain(go(left), ADDING.get(type(op)) or MULTIPLYING[type(op)], go(right))
+                    return sx.Chain(span, made.first, made.rest) if isinstance(made, sx.Chain) else made
+                case ast.UnaryOp(op=op, operand=operand):
+                    return sx.Unary(span, "-" if isinstance(op, ast.USub) else "not", go(operand))
+                case ast.Compare(left=left, ops=[op], comparators=[right]):
+                    return sx.Compare(span, go(left), ((COMPARING[type(op)], go(right)),))
+                case ast.Tuple(elts=elts):
+                    return sx.Tuple(span, tuple(map(go, elts)))
+                case ast.Subscript(value=value, slice=ast.Slice(lower=lower, upper=upper)):
+                    index = sx.Slice(span, None if lower is None else go(lower), None if upper is None else go(upper))
+                    return sx.IndexE(span, go(value), (index,))
+                case ast.Call(func=ast.Name("range"), args=args):
+                    return self.numbers([go(a) for a in args], span)
+                case ast.Call(func=func, args=args, keywords=keywords):
+                    given = [sx.Arg(span, None, go(a)) for a in args if not isinstance(a, ast.Starred)]
+                    for a in args:
+                        if isinstance(a, ast.Starred) and isinstance(a.value, ast.Name):
+                            name = a.value.id
+                            given += [sx.Arg(span, None, m) for m in (more if name == rest else items(values[name]))]
+                    named = [sx.Arg(span, k.arg, go(k.value)) for k in keywords]
+                    return sx.Call(span, go(func), (*given, *named), None)
+            raise AssertionError(ast.dump(x))
+
+        return go(t)
+
+    def reduction(self, node: ast.Call, name: str, gen: ast.GeneratorExp) -> sx.Expr:
+        """`sum(e for …)`, without the array; a sum of bools counts."""
+        body, gens = self.comprehension(gen.elt, gen.generators, gen)
+        counts = name == "sum" and self.is_bool(gen.elt)
+        return sx.Call(self.at(node), self.builtin("count" if counts else name, node), (), (body, gens))
+
+    def array(self, node: ast.expr) -> sx.Expr:
+        """`np.array([…])`; literal integers stay integers, whatever is put into the array later."""
+        made = self.expr(node)
+        flat = [e for e in ast.walk(node) if not isinstance(e, ast.List | ast.Tuple | ast.Load | ast.UnaryOp | ast.USub)]
+        if isinstance(node, ast.Tuple):
+            made = sx.ArrayLit(self.at(node), tuple(map(self.expr, node.elts)))
+        if isinstance(node, ast.List | ast.Tuple) and flat and all(
+                isinstance(e, ast.Constant) and type(e.value) is int for e in flat):
+            return call(self.at(node), self.builtin("i64", node), made)
+        return made
+
+    def spread(self, node: ast.Call, known: Known, arrays: ast.expr) -> sx.Expr:
+        if not isinstance(arrays, ast.List | ast.Tuple):
+            self.refuse(arrays, f"{known.name} takes the arrays one by one: {known.name}((a, b))")
+        name = "concat" if known.name == "np.concatenate" else "stack"
+        return call(self.at(node), self.builtin(name, node), *map(self.expr, arrays.elts))
+
+    def converted(self, node: ast.Call, of: ast.expr, dtype: ast.expr | None, receiver: sx.Expr | None = None) -> sx.Expr:
+        """`np.zeros(n, dtype=int)`, `x.astype(float)`."""
+        value = self.static(dtype) if dtype is not None else MISSING
+        kind = getattr(value, "kind", None) if isinstance(getattr(value, "kind", None), str) else None
+        kind = TYPES.get(getattr(value, "__name__", ""), kind if kind in TYPES.values() else None)
+        if kind is None:
+            self.refuse(dtype or node, "this type of elements is not in the language", "there are float, int, bool, np.float32 and np.int32")
+        made = self.expr(of)
+        if kind == "bool":
+            return sx.Compare(self.at(node), made, (("!=", number(0, self.at(node))),))
+        return call(self.at(node), self.builtin(kind, node), made)
+
+    # ------------------------------------------------ transforms inside a program
+
+    def transformed(self, node: ast.Call, name: str) -> sx.Expr:
+        """`dv.grad(f, argnums=1)` is `grad(f, wrt = (1))`; `dv.vmap(f)` a function that goes over the first axes."""
+        span, args = self.at(node), [sx.Arg(self.at(a), None, self.expr(a)) for a in node.args]
+        if name == "vmap":
+            self.refuse(node, "vmap stands outside of jitted functions", "write [f(x) for x in v]")
+        for k in node.keywords:
+            items = k.value.elts if isinstance(k.value, ast.Tuple | ast.List) else [k.value]
+            match k.arg:
+                case "argnums" if all(self.literal(i) is not None for i in items):
+                    wrt: list[sx.Expr] = [number(self.literal(i) or 0, span) for i in items]
+                case "argnames" if all(isinstance(i, ast.Constant) and isinstance(i.value, str) for i in items):
+                    wrt = [sx.Name(span, self.spelled(i.value)) for i in items]  # type: ignore[attr-defined]
+                case _:
+                    self.refuse(k.value, f"{k.arg} of {name} must be written out here")
+            args.append(sx.Arg(span, "wrt", wrt[0] if len(wrt) == 1 else sx.Tuple(span, tuple(wrt))))
+        return sx.Call(span, self.builtin(name, node), tuple(args), None)
+
+    # ------------------------------------------------ what `for` goes over
+
+    def iterator(self, node: ast.Call, value: object) -> sx.Expr:
+        """`range(n)`, `zip(a, b)`, … as a value."""
+        span = self.at(node)
+        if value is map:
+            return call(span, self.builtin("map", node), *map(self.expr, node.args))
+        if value is range:
+            return self.numbers([self.expr(a) for a in node.args], span)
+        return self.sequence(node)
+
+    def numbers(self, args: Sequence[sx.Expr], span: Span) -> sx.Expr:
+        """`range(…)` as an array of integers."""
+        if len(args) == 1:
+            return call(span, self.linker.builtin("iota", span), args[0])
+        k = self.fresh("k")
+        gen = sx.GenRange(span, k, args[0], args[1], args[2] if len(args) == 3 else None)
+        return sx.Comp(span, sx.Name(span, k), sx.Gens(span, (gen,), None))
+
+    def items(self, node: ast.expr) -> sx.Expr | None:
+        """The items of a tuple as an array; None for anything else."""
+        span = self.at(node)
+        if isinstance(node, ast.Tuple):
+            return sx.ArrayLit(span, tuple(map(self.expr, node.elts)))
+        if isinstance(node, ast.Name) and self.is_lexical(node.id):
+            base = self.expr(node)
+            found = [sx.IndexE(span, base, (number(k, span),)) for k in range(self.tuples.get(node.id, 0))]
+            return sx.ArrayLit(span, tuple(found)) if found else None
+        if isinstance(node, ast.Name) and isinstance(value := self.static(node), tuple):
+            return self.linker.value(value, node.id, span, self.used, as_array=True)
+        return None
+
+    def sequence(self, node: ast.expr) -> sx.Expr:
+        """Something that a generator goes over, as an array."""
+        span = self.at(node)
+        found = self.items(node)
+        if found is not None:
+            return found
+        value = self.static(node.func) if isinstance(node, ast.Call) else None
+        if isinstance(node, ast.Call) and value in (zip, enumerate, reversed):
+            args = [self.sequence(a) for a in node.args]
+            if value is zip:
+                return call(span, self.builtin("zip", node), *args)
+            if value is reversed:
+                return call(span, self.builtin("reverse", node), *args)
+            count: sx.Expr = call(span, self.builtin("iota", node), call(span, self.builtin("len", node), args[0]))
+            start = node.args[1] if len(node.args) == 2 else next((k.value for k in node.keywords if k.arg == "start"), None)
+            if start is not None:
+                count = sx.Chain(span, self.expr(start), (("+", count),))
+            return call(span, self.builtin("zip", node), count, args[0])
+        static = self.static(node)
+        if isinstance(static, dict | str | set):
+            self.refuse(node, f"a {type(static).__name__} can't be gone over", "go over an array")
+        if static is not MISSING and not isinstance(node, ast.Call):
+            return self.linker.value(static, ast.unparse(node), span, self.used, as_array=True)
+        return self.expr(node)
+
+    def generator(self, target: ast.expr, source: ast.expr, *, loop: bool) -> tuple[Gen, list[sx.Let]]:
+        """What `for target in source` is, with `let`s that stand first in the body."""
+        span = self.at(target).to(self.at(source))
+        value = self.static(source.func) if isinstance(source, ast.Call) else None
+        if isinstance(source, ast.Call) and value is range:
+            return self.range_(target, source, span, loop=loop)
+        if isinstance(source, ast.Call) and value is reversed and len(source.args) == 1:
+            inner = source.args[0]
+            if isinstance(inner, ast.Call) and self.static(inner.func) is range:
+                return self.backwards(target, inner, span, loop=loop)
+        if isinstance(source, ast.Call) and value is enumerate and len(source.args) == 1 and not source.keywords \
+                and isinstance(source.args[0], ast.Name) and self.is_lexical(source.args[0].id) \
+                and isinstance(target, ast.Tuple) and len(target.elts) == 2 and isinstance(target.elts[0], ast.Name):
+            xs, name = self.expr(source.args[0]), self.spelled(target.elts[0].id)
+            where = self.at(target.elts[0])
+            item = sx.IndexE(where, xs, (sx.Name(where, name),))
+            let = sx.Let(span, self.pattern(target.elts[1]), None, item)
+            return sx.GenBelow(span, name, call(span, self.builtin("len", source), xs)), [let]
+        return sx.GenIn(span, self.pattern(target), self.sequence(source)), []
+
+    def range_(self, target: ast.expr, node: ast.Call, span: Span, *, loop: bool) -> tuple[Gen, list[sx.Let]]:
+        name = self.loop_name(target)
+        if node.keywords or not 1 <= len(node.args) <= 3:
+            self.refuse(node, "range takes one to three numbers")
+        args = node.args
+        if len(args) == 1:
+            return sx.GenBelow(span, name, self.expr(args[0])), []
+        step = self.literal(args[2]) if len(args) == 3 else 1
+        if step is None or step > 0:
+            if step == 1 and self.literal(args[0]) == 0:
+                return sx.GenBelow(span, name, self.expr(args[1])), []
+            by = None if step == 1 else self.expr(args[2])
+            return sx.GenRange(span, name, self.expr(args[0]), self.expr(args[1]), by), []
+        if step == 0:
+            self.refuse(args[2], "a step of 0")
+        match args[0]:
+            case ast.BinOp(left=n, op=ast.Sub(), right=ast.Constant(value=1)) if loop and step == self.literal(args[1]) == -1:
+                return sx.GenBelow(span, name, self.expr(n), True), []
+        lo, hi = self.expr(args[0]), self.expr(args[1])
+        count: sx.Expr = sx.Chain(span, lo, (("-", hi),))
+        if step != -1:
+            count = sx.Chain(span, sx.Chain(span, lo, (("-", hi), ("+", number(-step - 1, span)))), (("//", number(-step, span)),))
+        return self.counted(name, lo, -step, count, span)
+
+    def backwards(self, target: ast.expr, node: ast.Call, span: Span, *, loop: bool) -> tuple[Gen, list[sx.Let]]:
+        """`reversed(range(…))`."""
+        args = node.args
+        if len(args) > 2 or node.keywords:
+            self.refuse(node, "reversed of a range with a step", "write the range from its end: range(hi, lo, -step)")
+        if len(args) == 1 and loop:
+            return sx.GenBelow(span, self.loop_name(target), self.expr(args[0]), True), []
+        lo = number(0, span) if len(args) == 1 else self.expr(args[0])
+        hi = self.expr(args[-1])
+        last = sx.Chain(span, hi, (("-", number(1, span)),))
+        return self.counted(self.loop_name(target), last, 1, sx.Chain(span, hi, (("-", lo),)), span)
+
+    def counted(self, name: str, first: sx.Expr, step: int, count: sx.Expr, span: Span) -> tuple[Gen, list[sx.Let]]:
+        """A name that counts down from `first`."""
+        k = self.fresh("k")
+        back: sx.Expr = sx.Name(span, k)
+        if step != 1:
+            back = sx.Chain(span, number(step, span), (("*", back),))
+        let = sx.Let(span, sx.PName(span, name), None, sx.Chain(span, first, (("-", back),)))
+        return sx.GenBelow(span, k, count), [let]
+
+    def loop_name(self, target: ast.expr) -> str:
+        if isinstance(target, ast.Name):
+            return self.spelled(target.id)
+        self.refuse(target, "range gives one number at a time", "write one name")
+
+    def pattern(self, target: ast.expr) -> sx.Pattern:
+        """The pattern of an assignment to names."""
+        match target:
+            case ast.Name(id=name):
+                return sx.PName(self.at(target), self.spelled(name))
+            case ast.Tuple(elts=elts) | ast.List(elts=elts):
+                for e in elts:
+                    if isinstance(e, ast.Starred):
+                        self.refuse(e, "* in an assignment is not in the language", "take the parts by index: a[0], a[1:]")
+                if len(elts) < 2:
+                    self.refuse(target, "a tuple of one is not in the language", "write a[0]")
+                return sx.PTuple(self.at(target), tuple(map(self.pattern, elts)))
+        self.no_pattern(target)
+
+    def no_pattern(self, target: ast.expr) -> NoReturn:
+        self.refuse(target, f"{ast.unparse(target)} can't be assigned to here", "assign to names")
+
+
+def items(e: sx.Expr) -> Sequence[sx.Expr]:
+    """The sizes that `reshape(a, (n, m))` gives as one tuple."""
+    return e.items if isinstance(e, sx.Tuple) else (e,)

@@ -1,0 +1,429 @@
+"""What a sequence of Python statements assigns, reads, and how it is left; `return` out of loops as flags.
+
+Liveness is the usual backward analysis; loops are run to a fixed point.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+Names = frozenset[str]
+NONE: Names = frozenset()
+Function = ast.FunctionDef | ast.Lambda
+
+
+# ---------------------------------------------------------------- names
+
+
+def targets(t: ast.expr) -> Iterator[str]:
+    """The names that an assignment to `t` gives a new value."""
+    match t:
+        case ast.Name(id=name):
+            yield name
+        case ast.Tuple(elts=elts) | ast.List(elts=elts):
+            for e in elts:
+                yield from targets(e)
+        case ast.Subscript(value=value) | ast.Attribute(value=value) | ast.Starred(value=value):
+            yield from targets(value)
+
+
+def pattern_names(p: ast.pattern) -> Iterator[str]:
+    for node in ast.walk(p):
+        name = getattr(node, "name", None) if isinstance(node, ast.MatchAs | ast.MatchStar) else None
+        if name is not None:
+            yield name
+
+
+def assigned(stmts: Iterable[ast.stmt]) -> list[str]:
+    """The names that statements assign, nested ones included, in order of appearance."""
+    found: dict[str, None] = {}
+
+    def see(names: Iterable[str]) -> None:
+        found.update(dict.fromkeys(names))
+
+    for s in stmts:
+        match s:
+            case ast.Assign(targets=ts):
+                for t in ts:
+                    see(targets(t))
+            case ast.AugAssign(target=t) | ast.AnnAssign(target=t):
+                see(targets(t))
+            case ast.For(target=t, body=body):
+                see(targets(t))
+                see(assigned(body))
+            case ast.While(body=body):
+                see(assigned(body))
+            case ast.If(body=body, orelse=orelse):
+                see(assigned(body))
+                see(assigned(orelse))
+            case ast.Match(cases=cases):
+                for c in cases:
+                    see(pattern_names(c.pattern))
+                    see(assigned(c.body))
+            case ast.FunctionDef(name=name):
+                see((name,))
+    return list(found)
+
+
+def bound(stmts: Iterable[ast.stmt]) -> set[str]:
+    """The names that belong to a function: it gives them a value, and not only one of their elements."""
+    found: set[str] = set()
+
+    def go(node: ast.AST) -> None:
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()):
+                found.add(name)
+            case ast.FunctionDef(name=name):
+                found.add(name)
+                return
+            case ast.Lambda() | ast.ListComp() | ast.GeneratorExp():
+                return
+            case ast.pattern():
+                found.update(pattern_names(node))
+        for child in ast.iter_child_nodes(node):
+            go(child)
+
+    for s in stmts:
+        go(s)
+    return found
+
+
+def reads(*nodes: ast.AST | None) -> Names:
+    """The names that expressions read, those bound inside (comprehensions, lambdas) left out."""
+    found: set[str] = set()
+
+    def go(node: ast.AST, bound: Names) -> None:
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()):
+                if name not in bound:
+                    found.add(name)
+                return
+            case ast.ListComp() | ast.GeneratorExp() | ast.SetComp() | ast.DictComp():
+                inner = bound
+                for g in node.generators:
+                    go(g.iter, inner)
+                    inner = inner | frozenset(targets(g.target))
+                    for test in g.ifs:
+                        go(test, inner)
+                for part in ("elt", "key", "value"):
+                    if hasattr(node, part):
+                        go(getattr(node, part), inner)
+                return
+            case ast.Lambda() | ast.FunctionDef():
+                found.update(free(node) - bound)
+                return
+        for child in ast.iter_child_nodes(node):
+            go(child, bound)
+
+    for n in nodes:
+        if n is not None:
+            go(n, NONE)
+    return frozenset(found)
+
+
+def parameters(f: Function) -> list[ast.arg]:
+    return [*f.args.posonlyargs, *f.args.args, *f.args.kwonlyargs]
+
+
+def called_parameters(f: Function) -> Names:
+    """The parameters that a function calls."""
+    own = {a.arg for a in parameters(f)}
+    return frozenset(n.func.id for n in ast.walk(f) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)) & own
+
+
+def free(f: Function) -> Names:
+    """The names that a nested function takes from around it."""
+    own = {a.arg for a in parameters(f)}
+    outside = reads(*f.args.defaults, *f.args.kw_defaults)
+    if isinstance(f, ast.Lambda):
+        return outside | (reads(f.body) - own)
+    inside: set[str] = set()
+    own |= set(assigned(f.body))
+    for s in f.body:
+        inside |= _statement_reads(s)
+    return outside | frozenset(inside - own)
+
+
+def _statement_reads(s: ast.stmt) -> Names:
+    """All names read anywhere in a statement."""
+    if isinstance(s, ast.FunctionDef):
+        return free(s)
+    found: set[str] = set()
+    for child in ast.iter_child_nodes(s):
+        if isinstance(child, ast.stmt):
+            found |= _statement_reads(child)
+        elif isinstance(child, ast.match_case):
+            found |= reads(child.pattern, child.guard)
+            for inner in child.body:
+                found |= _statement_reads(inner)
+        elif isinstance(child, ast.expr):
+            found |= reads(child)
+    if isinstance(s, ast.AugAssign):
+        found |= frozenset(targets(s.target))
+    for t in getattr(s, "targets", ()):
+        if isinstance(t, ast.Subscript):
+            found |= frozenset(targets(t))
+    return frozenset(found)
+
+
+# ---------------------------------------------------------------- how statements are left
+
+
+@dataclass(frozen=True, slots=True)
+class Exits:
+    """Can control fall off the end, and does it leave in another way somewhere?"""
+
+    falls: bool
+    leaves: bool
+
+
+def exits(stmts: Sequence[ast.stmt]) -> Exits:
+    leaves = False
+    for s in stmts:
+        match s:
+            case ast.Return() | ast.Break() | ast.Continue():
+                return Exits(False, True)
+            case ast.If(body=body, orelse=orelse):
+                a, b = exits(body), exits(orelse)
+                leaves = leaves or a.leaves or b.leaves
+                if not (a.falls or b.falls):
+                    return Exits(False, True)
+            case ast.Match(cases=cases):
+                all_ = [exits(c.body) for c in cases]
+                leaves = leaves or any(e.leaves for e in all_)
+                if not any(e.falls for e in all_) and is_total(cases):
+                    return Exits(False, True)
+    return Exits(True, leaves)
+
+
+def is_total(cases: Sequence[ast.match_case]) -> bool:
+    """Does the last case take everything?"""
+    last = cases[-1]
+    return last.guard is None and isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None
+
+
+def has(stmts: Iterable[ast.stmt], kind: type[ast.stmt]) -> bool:
+    """Is there such a statement, outside nested loops (for `break`, `continue`) and functions?"""
+    for s in stmts:
+        if isinstance(s, kind):
+            return True
+        if isinstance(s, ast.For | ast.While):
+            if kind is ast.Return and has(s.body, kind):
+                return True
+        elif isinstance(s, ast.If):
+            if has(s.body, kind) or has(s.orelse, kind):
+                return True
+        elif isinstance(s, ast.Match) and any(has(c.body, kind) for c in s.cases):
+            return True
+    return False
+
+
+# ---------------------------------------------------------------- liveness
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The names that are read after a statement, after its loop, and at the loop's next step."""
+
+    after: Names
+    broken: Names = NONE
+    again: Names = NONE
+
+
+def live(stmts: Sequence[ast.stmt], out: Live) -> Names:
+    """The names whose values are read from here on."""
+    now = out.after
+    for s in reversed(stmts):
+        now = _live_before(s, Live(now, out.broken, out.again))
+    return now
+
+
+def _live_before(s: ast.stmt, out: Live) -> Names:
+    now = out.after
+    match s:
+        case ast.Return(value=value):
+            return reads(value)
+        case ast.Break():
+            return out.broken
+        case ast.Continue():
+            return out.again
+        case ast.Assign(targets=ts, value=value):
+            whole = {n for t in ts for n in _renewed(t)}
+            return (now - whole) | reads(value) | _parts_read(ts)
+        case ast.AnnAssign(target=t, value=value):
+            return (now - set(_renewed(t))) | reads(value) | _parts_read([t])
+        case ast.AugAssign(target=t, value=value):
+            return now | reads(value) | frozenset(targets(t)) | _parts_read([t])
+        case ast.If(test=test, body=body, orelse=orelse):
+            return live(body, out) | live(orelse, out) | reads(test)
+        case ast.Match(subject=subject, cases=cases):
+            total = NONE if is_total(cases) else now
+            for c in cases:
+                total |= (live(c.body, out) | reads(c.guard)) - set(pattern_names(c.pattern))
+            return total | reads(subject)
+        case ast.For(target=t, iter=source, body=body):
+            return loop_live(body, now, frozenset(targets(t)), NONE) | reads(source) | now
+        case ast.While(test=test, body=body):
+            return loop_live(body, now, NONE, reads(test)) | reads(test) | now
+        case ast.FunctionDef(name=name):
+            return (now - {name}) | free(s)
+    return now | _statement_reads(s)
+
+
+def loop_live(body: Sequence[ast.stmt], after: Names, renewed: Names, test: Names) -> Names:
+    """The names that a loop's body reads before it assigns them, or that are read after the loop."""
+    head = after | test
+    while True:
+        found = (live(body, Live(head, after, head)) - renewed) | head
+        if found == head:
+            return head
+        head = found
+
+
+def exposed(body: Sequence[ast.stmt], renewed: Names, test: Names) -> Names:
+    """The names that a step reads from the step before it."""
+    return loop_live(body, NONE, renewed, test)
+
+
+def _renewed(t: ast.expr) -> Iterator[str]:
+    """Names that an assignment replaces as a whole."""
+    match t:
+        case ast.Name(id=name):
+            yield name
+        case ast.Tuple(elts=elts) | ast.List(elts=elts):
+            for e in elts:
+                yield from _renewed(e)
+
+
+def _parts_read(ts: Iterable[ast.expr]) -> Names:
+    """What assignments to parts read: the array and its indices."""
+    found: set[str] = set()
+    for t in ts:
+        match t:
+            case ast.Subscript(value=value, slice=index):
+                found |= set(targets(value)) | reads(value, index)
+            case ast.Attribute(value=value):
+                found |= set(targets(value))
+            case ast.Tuple(elts=elts) | ast.List(elts=elts):
+                found |= _parts_read(elts)
+    return frozenset(found)
+
+
+# ---------------------------------------------------------------- return out of loops
+
+
+def is_endless(s: ast.For | ast.While) -> bool:
+    return isinstance(s, ast.While) and isinstance(s.test, ast.Constant) and bool(s.test.value)
+
+
+class ReturnsOfLoops:
+    """`return e` inside a loop becomes: set a flag, `break`; and behind the loop `if flag: return e`.
+
+    Where e reads what only the loop gives a value, it is kept in a variable of its own.  Names that are made
+    here hold a blank, so that no program has them; they are spelled when they are written.
+    """
+
+    def __init__(self, params: Iterable[str]) -> None:
+        self.count = 0
+        self.made: set[str] = set()
+        self.params = frozenset(params)
+
+    def function(self, body: Sequence[ast.stmt]) -> list[ast.stmt]:
+        return self.statements(body, self.params)
+
+    def statements(self, stmts: Sequence[ast.stmt], sure: Names) -> list[ast.stmt]:
+        """`sure` are names that have a value here."""
+        out: list[ast.stmt] = []
+        for k, s in enumerate(stmts):
+            match s:
+                case ast.For() | ast.While():
+                    out += self.loop(s, stmts[k + 1] if k + 1 < len(stmts) else None, sure)
+                case ast.If():
+                    new = copy.copy(s)
+                    new.body, new.orelse = self.statements(s.body, sure), self.statements(s.orelse, sure)
+                    out.append(new)
+                case ast.Match():
+                    both = copy.copy(s)
+                    both.cases = [copy.copy(c) for c in s.cases]
+                    for c in both.cases:
+                        c.body = self.statements(c.body, sure)
+                    out.append(both)
+                case ast.Assign() | ast.AnnAssign():
+                    sure = sure | frozenset(assigned([s]))
+                    out.append(s)
+                case _:
+                    out.append(s)
+        return out
+
+    def loop(self, s: ast.For | ast.While, after: ast.stmt | None, sure: Names) -> list[ast.stmt]:
+        own = frozenset(targets(s.target)) if isinstance(s, ast.For) else NONE
+        body = self.statements(s.body, sure - own)
+        new = copy.copy(s)
+        new.body = body
+        if not has(body, ast.Return):
+            return [new]
+        self.count += 1
+        flag = f"left {self.count}"
+        found: list[tuple[ast.Return, ast.expr | None]] = []
+        again = ast.dump(after) if isinstance(after, ast.Return) else ""
+        new.body = self.replaced(body, flag, (frozenset(assigned(body)) | own) - (sure - own), again, found)
+        if not found:
+            return [new]
+        start = _assign(flag, ast.Constant(0), s)
+        behind: list[ast.stmt] = [
+            ast.copy_location(ast.If(_equals(flag, k + 1, r), [ast.copy_location(ast.Return(value), r)], []), r)
+            for k, (r, value) in enumerate(found)]
+        if is_endless(s) and not has(body, ast.Break):  # then it is left by the last one, if by no other
+            behind[-1] = ast.copy_location(ast.Return(found[-1][1]), found[-1][0])
+            return [new, behind[-1]] if len(found) == 1 else [start, new, *behind]
+        return [start, new, *behind]
+
+    def replaced(self, stmts: Sequence[ast.stmt], flag: str, inside: Names, again: str,
+                 found: list[tuple[ast.Return, ast.expr | None]]) -> list[ast.stmt]:
+        """`inside`: names that only the loop gives a value; `again`: the `return` that stands behind the loop."""
+        out: list[ast.stmt] = []
+        for s in stmts:
+            match s:
+                case ast.Return() if ast.dump(s) == again and not reads(s.value) & inside:
+                    out.append(ast.copy_location(ast.Break(), s))
+                case ast.Return(value=value):
+                    kept: ast.expr | None = value
+                    if value is not None and reads(value) & inside:
+                        self.count += 1
+                        name = f"kept {self.count}"
+                        self.made.add(name)
+                        out.append(_assign(name, value, s))
+                        kept = ast.copy_location(ast.Name(name, ast.Load()), value)
+                    found.append((s, kept))
+                    out.append(_assign(flag, ast.Constant(len(found)), s))
+                    out.append(ast.copy_location(ast.Break(), s))
+                case ast.If():
+                    new = copy.copy(s)
+                    new.body = self.replaced(s.body, flag, inside, again, found)
+                    new.orelse = self.replaced(s.orelse, flag, inside, again, found)
+                    out.append(new)
+                case ast.Match():
+                    both = copy.copy(s)
+                    both.cases = [copy.copy(c) for c in s.cases]
+                    for c in both.cases:
+                        c.body = self.replaced(c.body, flag, inside, again, found)
+                    out.append(both)
+                case _:
+                    out.append(s)
+        return out
+
+
+def _assign(name: str, value: ast.expr, at: ast.stmt) -> ast.Assign:
+    target = ast.copy_location(ast.Name(name, ast.Store()), at)
+    if isinstance(value, ast.Constant):
+        value = ast.copy_location(value, at)
+    return ast.copy_location(ast.Assign([target], value), at)
+
+
+def _equals(name: str, k: int, at: ast.stmt) -> ast.expr:
+    left = ast.copy_location(ast.Name(name, ast.Load()), at)
+    right = ast.copy_location(ast.Constant(k), at)
+    return ast.copy_location(ast.Compare(left, [ast.Eq()], [right]), at)

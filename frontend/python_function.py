@@ -1,0 +1,231 @@
+"""One Python function as a definition of the language."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Collection, Sequence
+from types import FunctionType
+from typing import Any, Protocol
+
+from ..compiler.errors import Span, TypeError
+from . import syntax as sx
+from .python_alias import Aliases
+from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, exits, parameters
+from .python_loops import Loops
+from .python_ranks import Ranks
+from .python_scope import MISSING, Environment, Frame, Linker
+from .python_source import Found, Text
+from .python_stmts import Leave
+from .python_tables import known_function
+from .python_types import Annotations
+
+SCALARS = ("f64", "f32", "i64", "i32", "bool")
+
+
+class Program(Linker, Protocol):
+    """What a definition asks of the program beside names."""
+
+    annotations: Annotations
+
+    def family(self, cls: object) -> tuple[type, ...]:
+        raise NotImplementedError
+
+    def returns_argument(self, function: FunctionType) -> bool:
+        raise NotImplementedError
+
+    def is_jit(self, value: object) -> bool:
+        raise NotImplementedError
+
+
+class FunctionReader(Loops):
+    """Reads a `def` or a `lambda`; `frames` are the scopes around a nested one."""
+
+    linker: Program
+
+    def __init__(self, linker: Program, text: Text, node: ast.FunctionDef | ast.Lambda, env: Environment,
+                 frames: Sequence[Frame], used: dict[str, None], fixed: Collection[str] = ()) -> None:
+        """`fixed` are parameters that the environment gives a value."""
+        super().__init__(linker, text, env, frames, used)
+        self.node = node
+        self.plain_parameters(node)
+        self.own = [a for a in parameters(node) if a.arg not in fixed]
+        self.params = [a.arg for a in self.own]
+        returns = ReturnsOfLoops(self.params)
+        self.body = returns.function(node.body) if isinstance(node, ast.FunctionDef) else [
+            ast.copy_location(ast.Return(node.body), node.body)]
+        self.made = returns.made
+        self.order = [*self.params, *(n for n in assigned(self.body) if n not in self.params)]
+        own = {*self.params, *bound(self.body)}
+        self.frames.append(Frame(frozenset(own), set(self.params)))
+        self.bools = self._bools()
+        self.scalars = set()
+        self.depth = 0
+        self.work = 0
+
+    def _bools(self) -> set[str]:
+        """Names that are given truth values."""
+        found: set[str] = set()
+        for _ in range(2):
+            for s in self.body:
+                for n in ast.walk(s):
+                    if isinstance(n, ast.Assign) and (self.is_bool(n.value) or isinstance(n.value, ast.Name) and n.value.id in found):
+                        found |= {t.id for t in n.targets if isinstance(t, ast.Name)}
+        return found
+
+    # ------------------------------------------------ the whole
+
+    def definition(self, name: str, hidden: Callable[[], tuple[sx.Param, ...]], defaults: dict[str, Any], hints: dict[str, Any],
+                   doc: str | None) -> sx.Def:
+        types = {a.arg: self.hint(hints[a.arg], a) for a in self.own if a.arg in hints}
+        ret = None
+        if isinstance(self.node, ast.FunctionDef) and self.node.returns is not None and "return" in hints:
+            ret = self.linker.annotations.type_of(hints["return"], self.at(self.node.returns))
+        own = []
+        for a in self.own:
+            default = None
+            if a.arg in defaults:
+                where = self._default_span(a)
+                default = self.linker.value(defaults[a.arg], a.arg, where, {})
+            own.append(sx.Param(self.at(a), self.spelled(a.arg), types.get(a.arg), default))
+        self.check_aliases({a.arg: _rank(types.get(a.arg)) for a in self.own})
+        body = self.value()
+        return sx.Def(self.head, name, (*hidden(), *own), ret, body, doc)
+
+    @property
+    def head(self) -> Span:
+        """The first line of the definition."""
+        whole = self.at(self.node)
+        if whole.line == whole.end_line:
+            return whole
+        return Span(whole.source, whole.line, whole.col, whole.line, len(self.text.lines[whole.line - 1].rstrip()) + 1)
+
+    def hint(self, hint: Any, arg: ast.arg) -> sx.Type | None:
+        assert arg.annotation is not None
+        return self.linker.annotations.type_of(hint, self.at(arg.annotation))
+
+    def _default_span(self, arg: ast.arg) -> Span:
+        positional = [*self.node.args.posonlyargs, *self.node.args.args]
+        if arg in positional:
+            k = positional.index(arg) - len(positional)
+            return self.at(self.node.args.defaults[k])
+        found = self.node.args.kw_defaults[self.node.args.kwonlyargs.index(arg)]
+        return self.at(found if found is not None else arg)
+
+    def value(self) -> sx.Expr:
+        """The body as an expression."""
+
+        def ret(s: ast.Return) -> sx.Expr:
+            if s.value is None:
+                self.refuse(s, "a function of the language has a value", "return one")
+            self.depth = max(self.depth, self.list_depth(s.value))
+            return self.expr(s.value)
+
+        self.leave = Leave(ret)
+        self.check_statements(self.body)
+        if isinstance(self.node, ast.FunctionDef) and not exits(self.body).leaves:
+            self.refuse(self.body[-1], "this function returns nothing", "a function of the language has a value: return one", "DV0154")
+        return self.run(self.body, self.no_value, Live(NONE))
+
+    def check_aliases(self, ranks: dict[str, int | None]) -> None:
+        known_ranks = Ranks(self.quiet_static, known_function, ranks, self.body, self.is_lexical)
+        found = Aliases(known_ranks, self.at, self.list_depth_of(known_ranks), self.linker.returns_argument)
+        found.run(self.params, self.body)
+        self.scalars = found.scalars
+
+    def list_depth_of(self, ranks: Ranks) -> Callable[[ast.expr], int]:
+        """How deep lists are, before the text is read from top to bottom."""
+        depths: dict[str, int] = {}
+        outer, self.lists = self.lists, depths
+        for _ in range(2):
+            for s in self.body:
+                for n in ast.walk(s):
+                    if isinstance(n, ast.Assign):
+                        for t in n.targets:
+                            if isinstance(t, ast.Name):
+                                depths[t.id] = max(depths.get(t.id, 0), self.list_depth(n.value))
+        self.lists = outer
+
+        def depth(e: ast.expr) -> int:
+            before, self.lists = self.lists, depths
+            try:
+                return self.list_depth(e)
+            finally:
+                self.lists = before
+
+        return depth
+
+    def quiet_static(self, node: ast.expr) -> Any:
+        """`static` that leaves complaints to the reading itself."""
+        try:
+            return self.static(node)
+        except Exception:  # noqa: BLE001
+            return MISSING
+
+    # ------------------------------------------------ nested functions
+
+    def local_function(self, s: ast.FunctionDef) -> sx.LetFn:
+        for d in s.decorator_list:
+            if not self.linker.is_jit(self.static(d)):
+                self.refuse(d, "a decorator of a nested function is not in the language")
+        self.check_captured(s)
+        inner = type(self)(self.linker, self.text, s, self.env, self.frames, self.used)
+        inner.lists, inner.tuples = dict(self.lists), dict(self.tuples)
+        types = {a.arg: self.annotation(a.annotation) for a in parameters(s) if a.annotation is not None}
+        inner.check_aliases({a.arg: _rank(types.get(a.arg)) for a in parameters(s)})
+        defaults = _defaults(s)
+        params = tuple(sx.Param(self.at(a), self.spelled(a.arg), types.get(a.arg),
+                                self.expr(defaults[a.arg]) if a.arg in defaults else None) for a in parameters(s))
+        ret = self.annotation(s.returns) if s.returns is not None else None
+        made = sx.LetFn(inner.head, self.spelled(s.name), params, ret, inner.value())
+        self.define((s.name,))
+        return made
+
+    def annotation(self, node: ast.expr) -> sx.Type | None:
+        """The type of an annotation inside a function."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node = ast.copy_location(ast.parse(node.value, mode="eval").body, node)
+        try:
+            hint = eval(compile(ast.Expression(node), "<annotation>", "eval"), dict(self.env.globals), dict(self.env.cells))
+        except Exception as e:  # noqa: BLE001
+            raise TypeError("DV0156", f"the annotation {ast.unparse(node)} can't be evaluated: {e}", self.at(node)) from None
+        return self.linker.annotations.type_of(hint, self.at(node))
+
+    def family(self, cls: object) -> tuple[type, ...]:
+        return self.linker.family(cls)
+
+
+def _rank(t: sx.Type | None) -> int | None:
+    """The number of axes of a declared type; None where that is open."""
+    match t:
+        case sx.TName(_, name):
+            return 0 if name in SCALARS else None
+        case sx.TApply(_, sx.TName(_, name), sizes) if name in SCALARS:
+            return len(sizes)
+    return None
+
+
+def _defaults(s: ast.FunctionDef) -> dict[str, ast.expr]:
+    positional = [*s.args.posonlyargs, *s.args.args]
+    found = {a.arg: d for a, d in zip(reversed(positional), reversed(s.args.defaults), strict=False)}
+    found |= {a.arg: d for a, d in zip(s.args.kwonlyargs, s.args.kw_defaults, strict=True) if d is not None}
+    return found
+
+
+def hints_of(function: FunctionType, found: Found, env: Environment, lenient: bool) -> dict[str, Any]:
+    """The annotations of a function, evaluated where they are text."""
+    out: dict[str, Any] = {}
+    for name, hint in inspect.get_annotations(function).items():
+        if isinstance(hint, str):
+            try:
+                hint = eval(hint, dict(env.globals), dict(env.cells))
+            except Exception as e:  # noqa: BLE001
+                if lenient:
+                    continue
+                where = {a.arg: a.annotation for a in parameters(found.node)}
+                where["return"] = getattr(found.node, "returns", None)
+                at = where.get(name)
+                raise TypeError("DV0156", f"the annotation {hint} can't be evaluated: {e}",
+                                found.text.span(at) if at is not None else None) from None
+        out[name] = hint
+    return out

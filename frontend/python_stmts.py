@@ -1,0 +1,447 @@
+"""Python statements as expressions of the language: what comes after a statement becomes a part of its value.
+
+A branch that leaves (`return`, `break`, `continue`) takes what follows into its other side; loops are
+in python_loops.py.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from . import syntax as sx
+from .python_expr import Expressions, conditional
+from .python_flow import (
+    NONE,
+    Live,
+    Names,
+    assigned,
+    exits,
+    free,
+    is_total,
+    live,
+    targets,
+)
+from .python_scope import block, call, number
+from .unparse import expression_text
+
+MOST_STATEMENTS = 4_000
+"""What follows a branch is written once for each way to get there: so many statements are enough."""
+
+End = Callable[[], sx.Expr]
+Stmt = sx.Let | sx.LetFn | sx.Assert
+REFUSED: dict[type[ast.AST], tuple[str, str | None]] = {
+    ast.Try: ("try", "check what could fail first: if … else"), ast.With: ("with", "what needs it stays outside, in Python"), ast.Raise: ("raise", 'write assert condition, "message"'),
+    ast.Global: ("global", "give it as an argument, and return it"), ast.Nonlocal: ("nonlocal", "return the new value"),
+    ast.Delete: ("del", None), ast.ClassDef: ("a class inside a function", "write it outside"), ast.Import: ("import inside a function", "import at the top of the file"),
+    ast.ImportFrom: ("import inside a function", "import at the top of the file"), ast.AsyncFunctionDef: ("async", None),
+    ast.AsyncFor: ("async", None), ast.AsyncWith: ("async", None), ast.TryStar: ("try", None),
+}
+
+
+@dataclass(frozen=True)
+class Leave:
+    """What `return`, `break` and `continue` give where we stand."""
+
+    ret: Callable[[ast.Return], sx.Expr]
+    brk: End | None = None
+    cont: End | None = None
+
+
+class Statements(Expressions):
+    leave: Leave
+    body: Sequence[ast.stmt]
+    made: set[str]
+    work = 0
+
+    # ------------------------------------------------ where we stand
+
+    @property
+    def defined(self) -> set[str]:
+        return self.frames[-1].defined
+
+    def define(self, names: Sequence[str] | Names) -> None:
+        self.defined.update(names)
+
+    def current(self, names: Sequence[str], node: ast.AST, kept: Names = NONE) -> sx.Expr:
+        """The values of names, a tuple for several; those in `kept` may be what they were."""
+        for n in names:
+            if n not in self.defined and n not in kept:
+                self.refuse(node, f"{n} may have no value behind this", "give it one before, or on every path", "DV0154")
+        found = [sx.Name(self.at(node), self.spelled(n)) for n in names]
+        return found[0] if len(found) == 1 else sx.Tuple(self.at(node), tuple(found))
+
+    def names_pattern(self, names: Sequence[str], node: ast.AST, wild: Names = NONE) -> sx.Pattern:
+        span = self.at(node)
+        found: list[sx.Pattern] = [sx.PWild(span) if n in wild else sx.PName(span, self.spelled(n)) for n in names]
+        return found[0] if len(found) == 1 else sx.PTuple(span, tuple(found))
+
+    # ------------------------------------------------ sequences
+
+    def run(self, stmts: Sequence[ast.stmt], end: End, out: Live) -> sx.Expr:
+        """The value of statements that are followed by `end`."""
+        lets: list[Stmt] = []
+        for k, s in enumerate(stmts):
+            self.work += 1
+            if self.work > MOST_STATEMENTS:
+                self.refuse(s, "there are too many paths through this function", "write parts of it as functions")
+            rest = stmts[k + 1:]
+            match s:
+                case ast.Return():
+                    return block(lets, self.leave.ret(s))
+                case ast.Break() | ast.Continue():
+                    way = self.leave.brk if isinstance(s, ast.Break) else self.leave.cont
+                    assert way is not None  # Python itself refuses it elsewhere
+                    return block(lets, way())
+                case ast.If() if exits([s]).leaves:
+                    return block(lets, self.branches(s, rest, end, out))
+                case ast.Match() if exits([s]).leaves:
+                    return block(lets, self.cases(s, rest, end, out))
+                case _:
+                    lets += self.statement(s, live(rest, out))
+        return block(lets, end())
+
+    def side(self, body: Sequence[ast.stmt], rest: Sequence[ast.stmt], end: End, out: Live) -> sx.Expr:
+        """One branch with what follows it, from where we stand; leaves us there."""
+        before, lists, tuples = set(self.defined), dict(self.lists), dict(self.tuples)
+        try:
+            return self.run([*body, *rest] if exits(body).falls else body, end, out)
+        finally:
+            self.frames[-1].defined = before
+            self.lists, self.tuples = lists, tuples
+
+    def branches(self, s: ast.If, rest: Sequence[ast.stmt], end: End, out: Live) -> sx.Expr:
+        test = self.expr(s.test)
+        body = self.side(s.body, rest, end, out)
+        return conditional(self.at(s), test, body, self.side(s.orelse, rest, end, out))
+
+    def cases(self, s: ast.Match, rest: Sequence[ast.stmt], end: End, out: Live) -> sx.Expr:
+        return self.matched(s, lambda body: self.side(body, rest, end, out), falls=bool(rest) or not self.at_end(end))
+
+    def at_end(self, end: End) -> bool:
+        """Is falling off this end an error (the end of a function)?"""
+        return end == self.no_value
+
+    def no_value(self) -> NoReturn:
+        self.refuse(self.body[-1], "the function ends without a value here", "write return on every path", "DV0154")
+
+    # ------------------------------------------------ statements
+
+    def check_statements(self, stmts: Sequence[ast.stmt]) -> None:
+        """Refuses what has no place anywhere in a function, before its flow is looked at."""
+        for s in stmts:
+            if type(s) in REFUSED:
+                self.refuse_statement(s)
+            for part in ast.iter_child_nodes(s):
+                if isinstance(part, ast.match_case):
+                    self.check_statements(part.body)
+                elif isinstance(part, ast.expr):
+                    found = next((n for n in ast.walk(part) if isinstance(n, ast.Yield | ast.YieldFrom | ast.Await)), None)
+                    if found is not None:
+                        self.expr(found)
+            if isinstance(s, ast.For | ast.While | ast.If):
+                self.check_statements(s.body)
+                self.check_statements(s.orelse)
+
+    def refuse_statement(self, s: ast.stmt) -> NoReturn:
+        what, help = REFUSED.get(type(s), (type(s).__name__, None))
+        long = isinstance(s, ast.Try | ast.TryStar | ast.With | ast.ClassDef)
+        self.refuse(_head(s) if long else s, f"{what} is not in the language", help)
+
+    def statement(self, s: ast.stmt, after: Names) -> list[Stmt]:
+        match s:
+            case ast.Assign(targets=[target], value=value):
+                return self.assign(target, value, s)
+            case ast.Assign(targets=[*targets_], value=value):
+                first = next((t for t in targets_ if isinstance(t, ast.Name)), None)
+                if first is None:
+                    self.refuse(s, "several assignments at once need a name among them")
+                out = self.assign(first, value, s)
+                for t in targets_:
+                    if t is not first:
+                        out += self.assign(t, ast.copy_location(ast.Name(first.id, ast.Load()), first), s)
+                return out
+            case ast.AugAssign():
+                return self.augmented(s)
+            case ast.AnnAssign(value=None):
+                return []
+            case ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value, annotation=annotation):
+                lets = self.assign(target, value, s)
+                type_ = self.annotation(annotation)
+                return [sx.Let(x.span, x.pattern, type_, x.value) if isinstance(x, sx.Let) else x for x in lets]
+            case ast.If():
+                return self.joined(s, after)
+            case ast.Match():
+                return self.joined(s, after)
+            case ast.For() | ast.While():
+                return self.loop(s, after)
+            case ast.FunctionDef():
+                return [self.local_function(s)]
+            case ast.Assert():
+                return [self.assertion(s)]
+            case ast.Pass():
+                return []
+            case ast.Expr(value=ast.Constant()):
+                return []
+            case ast.Expr(value=value):
+                self.unused(value)
+        self.refuse_statement(s)
+
+    def unused(self, value: ast.expr) -> NoReturn:
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in ("append", "extend", "insert"):
+            self.refuse(value, f"{value.func.attr} changes a list", "write [… for …], or a = np.zeros(n) and a[i] = …", "DV0152")
+        if isinstance(value, ast.Call):
+            self.expr(value)  # what is wrong with it says more
+        self.refuse(value, "the value of this expression is not used", "the language has no effects: assign it or return it")
+
+    def assign(self, target: ast.expr, value: ast.expr, s: ast.stmt) -> list[Stmt]:
+        span = self.at(s)
+        match target:
+            case ast.Name(id=name):
+                for f in ast.walk(value):
+                    if isinstance(f, ast.Lambda) and (f is value or self.is_called(name)):
+                        self.check_captured(f)
+                made = self.expr(value)
+                self.note(name, value)
+                self.define((name,))
+                return [sx.Let(span, sx.PName(self.at(target), self.spelled(name)), None, made)]
+            case ast.Tuple(elts=[ast.Name(id=name)]) if isinstance(value, ast.Attribute) and value.attr == "shape":
+                made = call(self.at(value), self.builtin("len", value), self.expr(value.value))
+                self.define((name,))
+                return [sx.Let(span, sx.PName(self.at(target), self.spelled(name)), None, made)]
+            case ast.Tuple() | ast.List() if all(isinstance(n, ast.Name | ast.Tuple | ast.List | ast.expr_context)
+                                                 for n in ast.walk(target)):
+                made = self.expr(value)
+                parts = value.elts if isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts) else None
+                depths = [self.list_depth(p) for p in parts] if parts is not None else [0] * len(target.elts)
+                for t, depth in zip(target.elts, depths, strict=True):
+                    if isinstance(t, ast.Name):
+                        self.lists[t.id] = depth
+                self.define(list(targets(target)))
+                return [sx.Let(span, self.pattern(target), None, made)]
+            case ast.Tuple(elts=elts) | ast.List(elts=elts):
+                made = self.expr(value)
+                names = [self.fresh(f"t{k}") for k in range(len(elts))]
+                pattern = sx.PTuple(self.at(target), tuple(sx.PName(self.at(e), n) for e, n in zip(elts, names, strict=True)))
+                out: list[Stmt] = [sx.Let(span, pattern, None, made)]
+                for e, n in zip(elts, names, strict=True):
+                    out += self.put(e, sx.Name(self.at(e), n), s)
+                return out
+        return self.put(target, self.expr(value), s)
+
+    def put(self, target: ast.expr, value: sx.Expr, s: ast.stmt) -> list[Stmt]:
+        """`a[i, j] = value` on a local array."""
+        span = self.at(s)
+        if isinstance(target, ast.Name):
+            self.define((target.id,))
+            return [sx.Let(span, sx.PName(self.at(target), self.spelled(target.id)), None, value)]
+        path: list[sx.PathStep] = []
+        here = target
+        while isinstance(here, ast.Subscript):
+            if isinstance(here.slice, ast.Constant) and isinstance(here.slice.value, str):
+                path.insert(0, sx.PathStep(self.at(here.slice), here.slice.value, None))
+            else:
+                path.insert(0, sx.PathStep(self.at(here.slice), None, self.indices(here.slice)))
+            here = here.value
+        if isinstance(here, ast.Attribute):
+            self.refuse(here, f"{ast.unparse(here)} can't be assigned to: records don't change",
+                        "make a new one: dataclasses.replace has no counterpart, name the class and its fields", "DV0152")
+        if not isinstance(here, ast.Name):
+            self.no_pattern(target)
+        if here.id not in self.frames[-1].locals and self.is_lexical(here.id):
+            self.refuse(here, f"{here.id} belongs to the function around this one and can't be changed here",
+                        "give it as an argument, and return it", "DV0152")
+        if not self.is_lexical(here.id):
+            self.refuse(here, f"{here.id} comes from outside and can't be changed", f"{here.id} = {here.id}.copy() first, and return it", "DV0152")
+        base = self.name(here)
+        return [sx.Let(span, sx.PName(self.at(here), self.spelled(here.id)), None, sx.With(span, base, ((tuple(path), value),)))]
+
+    def note(self, name: str, value: ast.expr) -> None:
+        """What the text says about the value of a name."""
+        self.lists[name] = self.list_depth(value)
+        self.tuples.pop(name, None)
+        if self.is_tuple(value):
+            self.tuples[name] = len(value.elts) if isinstance(value, ast.Tuple) else self.tuples.get(getattr(value, "id", ""), 0)
+
+    def augmented(self, s: ast.AugAssign) -> list[Stmt]:
+        load = ast.copy_location(ast.parse(ast.unparse(s.target), mode="eval").body, s.target)
+        for n in ast.walk(load):
+            ast.copy_location(n, s.target)
+        if isinstance(s.target, ast.Name) and self.list_depth(s.target):
+            self.refuse(s, f"{ast.unparse(s)}: in Python this appends to a list", "write np.array(…)")
+        value = self.binary(ast.copy_location(ast.BinOp(load, s.op, s.value), s), s.op)
+        if s in self.scalars and isinstance(s.target, ast.Name):
+            span = self.at(s.target)
+            guard = sx.Let(span, sx.PName(span, self.spelled(s.target.id)), None, self.as_scalar(self.expr(load), s.target))
+            return [guard, *self.put(s.target, value, s)]
+        return self.put(s.target, value, s)
+
+    def annotation(self, node: ast.expr) -> sx.Type | None:
+        raise NotImplementedError
+
+    def loop(self, s: ast.For | ast.While, after: Names) -> list[Stmt]:
+        raise NotImplementedError
+
+    def assertion(self, s: ast.Assert) -> sx.Assert:
+        test = self.expr(s.test)
+        match s.msg:
+            case None:
+                text = _braces(ast.unparse(s.test))
+            case ast.Constant(value=str(value)):
+                text = _braces(value)
+            case ast.JoinedStr(values=values):
+                text = "".join(self.shown(v) for v in values)
+            case _:
+                self.refuse(s.msg, "the message of an assert is a text", 'write "…" or f"… {value}"')
+        return sx.Assert(self.at(s), test, text)
+
+    def shown(self, part: ast.expr) -> str:
+        match part:
+            case ast.Constant(value=value):
+                return _braces(str(value))
+            case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
+                return "{" + expression_text(self.expr(value)) + "}"
+        self.refuse(part, "formats are not in the language", "write {value}")
+
+    # ------------------------------------------------ branches that go on behind
+
+    def joined(self, s: ast.If | ast.Match, after: Names) -> list[Stmt]:
+        """Branches without exits: the variables that they assign and that are read later."""
+        names = [n for n in assigned([s]) if n in after]
+        span = self.at(s)
+        checks = any(isinstance(n, ast.Assert) for n in ast.walk(s))
+
+        def end() -> sx.Expr:
+            return self.current(names, s) if names else number(0, span)
+
+        def side(body: Sequence[ast.stmt]) -> sx.Expr:
+            made = self.side(body, (), end, Live(after))
+            return made
+
+        if isinstance(s, ast.If):
+            test = self.expr(s.test)
+            body = side(s.body)
+            value: sx.Expr = conditional(span, test, body, side(s.orelse))
+        else:
+            value = self.matched(s, side, falls=True)
+        for n in names:
+            self.lists[n] = max((self.list_depth(x.value) for x in ast.walk(s) if isinstance(x, ast.Assign)
+                                 and n in [m for t in x.targets for m in targets(t)]), default=self.lists.get(n, 0))
+        if not names and not checks:
+            return []
+        self.define(names)
+        return [sx.Let(span, self.names_pattern(names, s) if names else sx.PWild(span), None, value)]
+
+    def matched(self, s: ast.Match, side: Callable[[Sequence[ast.stmt]], sx.Expr], falls: bool) -> sx.Expr:
+        subject = self.expr(s.subject)
+        arms = []
+        for c in s.cases:
+            if c.guard is not None:
+                self.refuse(c.guard, "a guard of a case is not in the language", "write an if inside the case")
+            pattern = self.case_pattern(c.pattern)
+            before = set(self.defined)
+            self.define([n for p in ast.walk(c.pattern) if (n := getattr(p, "name", None)) is not None])
+            span = self.at(c.pattern)
+            arms.append(sx.Arm(span, pattern, side(c.body)))
+            self.frames[-1].defined = before
+        if falls and not is_total(s.cases) and not self.covers(s):
+            arms.append(sx.Arm(self.at(s.cases[-1].pattern), sx.PWild(self.at(s.cases[-1].pattern)), side(())))
+        return sx.Match(self.at(s), subject, tuple(arms))
+
+    def covers(self, s: ast.Match) -> bool:
+        """Do the cases name all constructors of a sum type?  Then there is no other way."""
+        found = [self.static(p.cls) for c in s.cases for p in ast.walk(c.pattern) if isinstance(p, ast.MatchClass)]
+        family = self.family(found[0]) if found else ()
+        return bool(family) and set(family) <= set(found)
+
+    def family(self, cls: object) -> tuple[type, ...]:
+        """All constructors of the sum type that a class belongs to."""
+        raise NotImplementedError
+
+    def case_pattern(self, p: ast.pattern) -> sx.Pattern:
+        span = self.at(p)
+        match p:
+            case ast.MatchAs(pattern=None, name=None):
+                return sx.PWild(span)
+            case ast.MatchAs(pattern=None, name=str(name)):
+                return sx.PName(span, self.spelled(name))
+            case ast.MatchValue(value=value):
+                k = self.literal(value)
+                if k is not None:
+                    return sx.PLit(span, k)
+                if isinstance(value, ast.Constant) and isinstance(value.value, float):
+                    return sx.PLit(span, value.value)
+                static = self.static(value)
+                if isinstance(static, int):
+                    return sx.PLit(span, int(static))
+            case ast.MatchSingleton(value=bool(value)):
+                return sx.PLit(span, value)
+            case ast.MatchSequence(patterns=patterns) if len(patterns) > 1:
+                return sx.PTuple(span, tuple(map(self.case_pattern, patterns)))
+            case ast.MatchOr(patterns=patterns):
+                return sx.POr(span, tuple(map(self.case_pattern, patterns)))
+            case ast.MatchClass():
+                return self.class_pattern(p)
+        self.refuse(p, "this pattern is not in the language", "patterns are classes, tuples, numbers, names and _")
+
+    def class_pattern(self, p: ast.MatchClass) -> sx.Pattern:
+        span, cls = self.at(p), self.static(p.cls)
+        record = self.linker.record(cls, span) if isinstance(cls, type) else None
+        if record is None or record[0] is None:
+            self.refuse(p.cls, f"{ast.unparse(p.cls)} is no class that the language can match",
+                        "write the types of its fields: float, int, dv.f64[…]")
+        ctor, fields = record
+        name = ctor.id if isinstance(ctor, sx.Name) else ast.unparse(p.cls)
+        if len(p.patterns) > len(fields):
+            self.refuse(p, f"{ast.unparse(p.cls)} has {len(fields)} fields", code="DV0310")
+        by_name = dict(zip(fields, p.patterns, strict=False)) | dict(zip(p.kwd_attrs, p.kwd_patterns, strict=True))
+        unknown = [n for n in by_name if n not in fields]
+        if unknown:
+            self.refuse(p, f"{ast.unparse(p.cls)} has no field {unknown[0]}", code="DV0201")
+        if not fields:
+            return sx.PCtor(span, name, None)
+        args = tuple((None, self.case_pattern(by_name[f]) if f in by_name else sx.PWild(span)) for f in fields)
+        return sx.PCtor(span, name, args)
+
+    # ------------------------------------------------ functions inside
+
+    def local_function(self, s: ast.FunctionDef) -> sx.LetFn:
+        raise NotImplementedError
+
+    def is_called(self, name: str) -> bool:
+        """Is a variable called as a function anywhere?"""
+        return any(isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == name
+                   for s in self.body for n in ast.walk(s))
+
+    def check_captured(self, s: ast.FunctionDef | ast.Lambda) -> None:
+        """A closure sees later assignments in Python, and the value at its definition here."""
+        names = {n for n in free(s) if self.is_lexical(n)}
+        for outer in self.body:
+            for n in ast.walk(outer):
+                at = getattr(n, "lineno", 0)
+                if at <= (s.end_lineno or s.lineno):
+                    continue
+                stored = n.id if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) else None
+                if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store):
+                    stored = next(targets(n), None)
+                if stored in names:
+                    self.refuse(n, f"{stored} is used by a function above and changed here", "give it to the function as an argument", "DV0152")
+
+    order: Sequence[str]
+    bools: set[str]
+
+
+def _braces(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _head(s: ast.stmt) -> ast.AST:
+    """The first word of a statement that is too long to show."""
+    at = ast.Pass()
+    at.lineno = at.end_lineno = s.lineno
+    at.col_offset = s.col_offset
+    at.end_col_offset = s.col_offset + {ast.ClassDef: 5, ast.With: 4}.get(type(s), 3)
+    return at
+

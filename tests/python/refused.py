@@ -1,0 +1,481 @@
+# ruff: noqa
+"""Functions that the decorator refuses.
+
+A comment `# DV0152 at x[0]: help` says the code, the text at which the error points (of that line), and a part
+of what to write instead.
+"""
+
+import math
+import os
+
+import numpy as np
+
+import derivant as dv
+
+OUTSIDE = np.zeros(3)
+NAMES = {"a", "b"}
+WORD = "text"
+
+REFUSED = []
+
+
+def refused(f):
+    REFUSED.append(f)
+    return f
+
+
+@refused
+def writes_a_parameter(x):
+    x[0] = 1.0  # DV0152 at x[0]: x.copy()
+    return x
+
+
+@refused
+def adds_to_a_parameter(x: dv.f64["n"]):
+    x += 1  # DV0152 at x += 1: x.copy()
+    return x
+
+
+@refused
+def writes_what_shares(x):
+    y = x
+    y[0] = 1.0  # DV0152 at y[0]: copy
+    return y
+
+
+@refused
+def writes_a_view(x: dv.f64["n", "d"]):
+    row = x[0]
+    row[1] = 2.0  # DV0152 at row[1]: copy
+    return row
+
+
+@refused
+def writes_from_outside(x):
+    OUTSIDE[0] = x  # DV0152 at OUTSIDE: copy
+    return x
+
+
+@refused
+def two_names(n: int):
+    a = np.zeros(n)
+    b = a
+    a[0] = 1.0  # DV0152 at a[0]: copy
+    return b
+
+
+@refused
+def two_names_at_once(n: int):
+    a = b = np.zeros(n)
+    a[0] = 1.0  # DV0152 at a[0]: copy
+    return b
+
+
+@refused
+def one_list_twice(n: int):
+    a = np.zeros(n)
+    both = [a, a]
+    both[0][0] = 1.0  # DV0152 at both[0][0]: copy
+    return both
+
+
+@refused
+def one_row_many_times(n: int):
+    return [[0.0] * 3] * n  # DV0152 at [[0.0] * 3] * n: for _ in range
+
+
+@refused
+def later_in_a_loop(n: int):
+    a = np.zeros(n)
+    b = np.ones(n)
+    for i in range(n):
+        a[i] = 1.0  # DV0152 at a[i]: copy
+        if i == 0:
+            b = a
+    return b
+
+
+@refused
+def appends(n: int):
+    out = []
+    for i in range(n):
+        out.append(i)  # DV0152 at out.append(i): np.zeros
+    return out
+
+
+@refused
+def sets_a_field(p):
+    p.x = 1.0  # DV0152 at p.x: new one
+    return p
+
+
+@refused
+def closure_sees_later(x):
+    f = lambda: x
+    x = x + 1  # DV0152 at x: argument
+    return f()
+
+
+@refused
+def def_sees_later(x):
+    def f():
+        return x
+    x = x + 1  # DV0152 at x: argument
+    return f()
+
+
+@refused
+def changes_around(x):
+    a = np.zeros(3)
+    def f():
+        a[0] = 1.0  # DV0152 at a: return it
+        return 1.0
+    return f() + a[0]
+
+
+@refused
+def tries(x):
+    try:  # DV0151 at try: check
+        return x
+    except ValueError:
+        return 0.0
+
+
+@refused
+def withs(x):
+    with open(os.devnull):  # DV0151 at with: outside
+        return x
+
+
+@refused
+def raises(x):
+    if x < 0:
+        raise ValueError("negative")  # DV0151 at raise: assert
+    return x
+
+
+@refused
+def globals_(x):
+    global REFUSED  # DV0151 at global: argument
+    return x
+
+
+@refused
+def nonlocals(x):
+    y = 1
+    def f():
+        nonlocal y  # DV0151 at nonlocal: return
+        return y
+    return f()
+
+
+@refused
+def deletes(x):
+    del x  # DV0151 at del:
+
+
+@refused
+def class_inside(x):
+    class A:  # DV0151 at class: outside
+        pass
+    return x
+
+
+@refused
+def imports(x):
+    import math  # DV0151 at import: top
+    return x
+
+
+@refused
+def yields(x):
+    yield x  # DV0151 at yield: array
+
+
+@refused
+async def awaits(x):  # DV0151 at async def:
+    return x
+
+
+@refused
+def star(*xs):  # DV0151 at xs: tuple
+    return xs[0]
+
+
+@refused
+def stars(**more):  # DV0151 at more: tuple
+    return more
+
+
+@refused
+def star_call(x):
+    return max(*x)  # DV0151 at *x: arguments
+
+
+@refused
+def formats(x):
+    return f"{x}"  # DV0151 at f": assert
+
+
+@refused
+def sets(x):
+    return {1, 2}  # DV0151 at {1, 2}: np.unique
+
+
+@refused
+def set_comprehension(x):
+    return {a for a in x}  # DV0151 at {a for: np.unique
+
+
+@refused
+def dict_comprehension(x):
+    return {a: 1 for a in x}  # DV0151 at {a: dataclass
+
+
+@refused
+def walrus(x):
+    return (y := x)  # DV0151 at y := x: line of its own
+
+
+@refused
+def prints(x):
+    print(x)  # DV0153 at print: return
+    return x
+
+
+@refused
+def unknown_numpy(x):
+    return np.sqr(x)  # DV0153 at np.sqr: sqrt
+
+
+@refused
+def other_numpy(x):
+    return np.convolve(x, x)  # DV0153 at np.convolve:
+
+
+@refused
+def numpy_keyword(x):
+    return np.sum(x, keepdims=True)  # DV0153 at np.sum(:
+
+
+@refused
+def unknown_math(x):
+    return math.sinn(x)  # DV0153 at math.sinn: sin
+
+
+@refused
+def other_math(x):
+    return math.comb(4, 2) * x  # DV0153 at math.comb:
+
+
+@refused
+def einsum(x):
+    return np.einsum("i,i", x, x)  # DV0153 at np.einsum: sum
+
+
+@refused
+def random(x):
+    return x + np.random.rand()  # DV0153 at np.random.rand: argument
+
+
+@refused
+def unknown_method(x):
+    return x.argsorted()  # DV0153 at x.argsorted: argsort
+
+
+@refused
+def key(x):
+    return max(x, key=abs)  # DV0153 at max(:
+
+
+@refused
+def unbound_later(x):
+    if x > 0:  # DV0154 at if: every path
+        y = 1.0
+    return y
+
+
+@refused
+def unbound(x):
+    y = z + x  # DV0154 at z: every path
+    z = 1.0
+    return y
+
+
+@refused
+def no_value(x):
+    if x > 0:  # DV0154 at if: every path
+        return 1.0
+
+
+@refused
+def nothing(x):
+    y = x  # DV0154 at y = x: return
+
+
+@refused
+def bare_return(x):
+    if x > 0:
+        return  # DV0151 at return: return
+    return x
+
+
+@refused
+def endless(x):
+    while True:  # DV0151 at while: break
+        x = x + 1
+    return x
+
+
+@refused
+def else_of_loop(x):
+    for i in range(3):
+        x = x + i
+    else:
+        x = 0.0  # DV0151 at x = 0.0: variable
+    return x
+
+
+@refused
+def none(x):
+    y = None  # DV0151 at None: number
+    return x
+
+
+@refused
+def none_by_default(x, y=None):  # DV0151 at None):
+    return x
+
+
+@refused
+def is_none(x):
+    return 0.0 if x is None else x  # DV0151 at x is None: ==
+
+
+@refused
+def contains(x):
+    return 1 in x  # DV0151 at 1 in x: any
+
+
+@refused
+def bits(x):
+    return x & 1  # DV0151 at x & 1: and
+
+
+@refused
+def inverts(x):
+    return ~x  # DV0151 at ~x: not
+
+
+@refused
+def too_large(x):
+    return x + 2**3 * 100000000000000000000  # DV0151 at 100000000000000000000: float
+
+
+@refused
+def lists_added(x):
+    return [1.0, 2.0] + x  # DV0151 at [1.0, 2.0] + x: np.array
+
+
+@refused
+def lists_subtracted(x):
+    a = [x, x]
+    return a - a  # DV0151 at a - a: np.array
+
+
+@refused
+def lists_compared(x):
+    return [x] < [2.0]  # DV0151 at [2.0]: np.array
+
+
+@refused
+def tuples_added(x):
+    return (x, x) + (x, 2)  # DV0151 at (x, x) + (x, 2): items
+
+
+@refused
+def one_tuple(x):
+    return (x,)  # DV0151 at (x,): itself
+
+
+@refused
+def new_axis(x):
+    return x[None, :]  # DV0151 at None: comprehension
+
+
+@refused
+def newaxis(x):
+    return x[:, np.newaxis]  # DV0151 at np.newaxis: comprehension
+
+
+@refused
+def mask(x):
+    return x[x > 0]  # DV0151 at x > 0]: if
+
+
+@refused
+def dots(x):
+    return x[..., 0]  # DV0151 at ...: axis
+
+
+@refused
+def negative_step(x):
+    return x[5:1:-1]  # DV0151 at 5:1:-1: range
+
+
+@refused
+def rank(x):
+    return x.ndim  # DV0151 at x.ndim: before
+
+
+@refused
+def strings(x):
+    return WORD  # DV0151 at WORD:
+
+
+@refused
+def a_set(x):
+    return NAMES  # DV0156 at NAMES: arguments
+
+
+@refused
+def a_module(x):
+    return np.linalg  # DV0151 at np.linalg: functions
+
+
+@refused
+def annotated_text(x: str):  # DV0156 at str): dv.f64
+    return x
+
+
+@refused
+def annotated_none(x: float | None):  # DV0156 at float | None: dv.f64
+    return x
+
+
+@refused
+def bad_size(x: dv.f64["n +"]):  # DV0156 at dv.f64: name
+    return x
+
+
+@refused
+def unused_value(x):
+    x + 1  # DV0151 at x + 1: assign
+    return x
+
+
+@refused
+def guard(x):
+    match x:
+        case y if y > 0:  # DV0151 at y > 0: inside
+            return y
+        case _:
+            return 0.0
+
+
+@refused
+def changes_what_it_goes_over(x):
+    a = x.copy()
+    for u, v in zip(a, a):  # DV0152 at zip(a, a): range
+        a[0] = u + v
+    return a

@@ -1,0 +1,116 @@
+"""What is outside the language is refused at decoration, with its place in the user's file and what to write."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import re
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import derivant as dv
+import numpy as np
+import pytest
+
+from . import refused
+
+EXPECTED = re.compile(r"# (DV\d{4}) at ([^\n]*?):( .*)?$")
+
+
+@pytest.mark.parametrize("f", refused.REFUSED, ids=lambda f: f.__name__)
+def test_refused(f: Callable[..., Any]) -> None:
+    lines, first = inspect.getsourcelines(f)
+    (at,) = [k for k, line in enumerate(lines) if EXPECTED.search(line)]
+    found = EXPECTED.search(lines[at])
+    assert found is not None
+    with pytest.raises(dv.Error) as e:
+        dv.jit(f)
+    error = e.value
+    assert error.code == found[1], error
+    assert error.span is not None and error.span.source is not None and error.span.source.name == refused.__file__
+    assert (error.span.line, error.span.col) == (first + at, lines[at].index(found[2]) + 1), error
+    assert (found[3] or "").strip() in (error.help or ""), error
+    assert lines[at].rstrip() in error.render()
+
+
+def run(text: str, name: str = "cell") -> dict[str, Any]:
+    """Runs a text that can be read again, as a notebook's cell can."""
+    text = textwrap.dedent(text)
+    file = f"<{name} {abs(hash(text))}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    names: dict[str, Any] = {"dv": dv, "np": np}
+    exec(compile(text, file, "exec"), names)  # noqa: S102
+    return names
+
+
+@pytest.mark.parametrize("text, code", [
+    ("def f(x): return g(x)", "DV0201"),  # refused at the first call: it may be defined by then
+    ("def f(x): return f(x - 1)", "DV0901"),
+    ("def f(n: int): return 1.0 if n else 2.0", "DV0302"),
+    ("def f(x: float):\n    a = np.full(3, 0)\n    a[0] = x\n    return a", "DV0301"),
+    ("def f(x: float): return [1, 2][5]", "DV0315"),
+])
+def test_refused_when_used(text: str, code: str) -> None:
+    f = dv.jit(run(text)["f"])
+    with pytest.raises(dv.Error) as e:
+        f(1)
+    assert e.value.code == code and e.value.span is not None and e.value.span.line >= 1
+
+
+@pytest.mark.parametrize("text, argument", [
+    ("def f(x):\n    x += 1\n    return x", np.ones(3)),
+    ("def f(x):\n    a = x.copy()\n    t = a[0]\n    a[0] = a[1]\n    a[1] = t\n    return a", np.ones((2, 2))),
+    ("def f(x):\n    a = x.copy()\n    a[0], a[1] = a[1], a[0]\n    return a", np.ones((2, 2))),
+])
+def test_arrays_where_numbers_were_meant(text: str, argument: np.ndarray) -> None:
+    """What is right for numbers, and shares memory for arrays, is decided by the arguments."""
+    f = dv.jit(run(text)["f"])
+    with pytest.raises(dv.TypeError) as e:
+        f(argument)
+    assert e.value.code == "DV0308" and "Python" in (e.value.help or "")
+    g = run(text)["f"]
+    numbers = 1.0 if argument.ndim == 1 else np.array([1.0, 2.0])
+    np.testing.assert_array_equal(dv.jit(g)(numbers), g(numbers))
+
+
+def test_no_source() -> None:
+    names: dict[str, Any] = {}
+    exec("def f(x): return x", names)  # noqa: S102
+    with pytest.raises(dv.UnsupportedError) as e:
+        dv.jit(names["f"])
+    assert e.value.code == "DV0155" and "file" in (e.value.help or "")
+
+
+@pytest.mark.parametrize("thing", [print, int, 3, "x", np.sin, object()])
+def test_no_function(thing: Any) -> None:
+    with pytest.raises(dv.TypeError) as e:
+        dv.jit(thing)
+    assert e.value.code == "DV0607"
+
+
+def test_wrapped_below() -> None:
+    import functools
+
+    def logged(f: Any) -> Any:
+        @functools.wraps(f)
+        def inner(x: Any) -> Any:
+            return f(x)
+
+        return inner
+
+    @logged
+    def g(x: Any) -> Any:
+        return x * 2
+
+    with pytest.raises(dv.UnsupportedError, match="another decorator"):
+        dv.jit(g)
+    assert logged(dv.jit(lambda x: x * 3))(2.0) == 6.0
+
+
+def test_arguments_are_checked() -> None:
+    f = dv.jit(run("def f(x: float, v: dv.f64['n'], w: dv.f64['n']): return x * (v @ w)")["f"])
+    for bad, kind in [((1.0, np.ones(2), np.ones(3)), dv.SizeError), (("a", np.ones(2), np.ones(2)), dv.TypeError),
+                      ((1.0, np.ones(2)), dv.TypeError), ((1.0, np.ones(2), np.ones((2, 2))), dv.TypeError)]:
+        with pytest.raises(kind):
+            f(*bad)
