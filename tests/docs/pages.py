@@ -14,8 +14,10 @@ The blocks of a page run in order, in a folder of their own; `sh`, `text` and ot
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import io
+import linecache
 import re
 import shlex
 from collections.abc import Iterator
@@ -102,8 +104,10 @@ def _run(b: Block, after: Block | None, names: dict[str, Any]) -> Iterator[tuple
             compile(b.text)
         case "python":
             out = io.StringIO()
+            name = f"<{names['__name__']}.md:{b.line}>"
+            linecache.cache[name] = (len(b.text), None, b.text.splitlines(keepends=True), name)  # as a notebook does
             with contextlib.redirect_stdout(out):
-                exec(b.text, names)  # noqa: S102
+                exec(builtins.compile(b.text, name, "exec", dont_inherit=True), names)  # noqa: S102
             if after is not None and after.kind == "text" and after.line == b.line + len(b.lines) + 3:
                 yield after, out.getvalue().splitlines()
         case "console":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from derivant.frontend.builtins import BUILTINS
 from derivant.frontend.builtins_prelude import index
 from derivant.frontend.lexer import DECLARATIONS, KEYWORDS, SOFT
 from derivant.frontend.preview import LATER
+from derivant.frontend.python_tables import markdown
 from derivant.frontend.transforms import TRANSFORMS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,3 +39,15 @@ def test_codes() -> None:
             used |= set(re.findall(r'"(DV0\d{3})"', path.read_text(encoding="utf-8")))
     listed = set(re.findall(r"DV0\d{3}", TEXT[TEXT.index("| code | |"):]))
     assert sorted(used - listed) == []
+
+
+def test_table_of_python() -> None:
+    """`docs/python.md` prints the table of Python's functions; DERIVANT_DOCS=update writes it there."""
+    page = ROOT / "docs" / "python.md"
+    head, begin, rest = page.read_text(encoding="utf-8").partition("<!-- table: from frontend/python_tables.py -->\n")
+    printed, end, tail = rest.partition("<!-- end of table -->")
+    assert begin and end
+    if os.environ.get("DERIVANT_DOCS") == "update":
+        page.write_text(f"{head}{begin}\n{markdown()}\n{end}{tail}", encoding="utf-8")
+    else:
+        assert printed.strip() == markdown().strip()
