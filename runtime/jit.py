@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from types import FunctionType, MethodType
+from types import CellType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..compiler import errors
@@ -48,7 +48,8 @@ class PythonUnit(Unit):
         super().__init__(built.sources[0], None, backend)
         self.built = built
         self._names = [(w.place, w.name, w.value) for w in built.watched if isinstance(w.place, dict)]
-        self._others = [w for w in built.watched if not isinstance(w.place, dict)]
+        self._attributes = [w for w in built.watched if not isinstance(w.place, dict | CellType)]
+        self._cells = [w for w in built.watched if isinstance(w.place, CellType)]
 
     def __reduce__(self) -> tuple[object, ...]:
         return PythonUnit, (dataclasses.replace(self.built, watched=()), self.backend)
@@ -58,7 +59,13 @@ class PythonUnit(Unit):
         for names, name, value in self._names:
             if names.get(name) is not value:
                 return False
-        return all(w.is_fresh() for w in self._others) if self._others else True
+        for w in self._attributes:
+            if getattr(w.place, w.name, None) is not w.value and not w.is_fresh():
+                return False
+        for w in self._cells:  # this runs at every call
+            if not w.is_fresh():
+                return False
+        return True
 
     @functools.cached_property
     def key(self) -> str:
@@ -397,6 +404,7 @@ class Jitted(_Named):
     @property
     def source(self) -> str:
         """The text of the Python function."""
+        _ = self.py_func  # it may be gone
         found = find(self.python)
         return found.text.of(found.node)
 
