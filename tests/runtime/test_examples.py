@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import os
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import derivant as dv
 import numpy as np
 import pytest
-from scipy import optimize
+from scipy import optimize, stats
 from scipy.spatial.transform import Rotation
 
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "examples"
@@ -28,8 +29,17 @@ def run(name: str, tmp_path: Path) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
+def script(name: str) -> str:
+    """What a Python example prints."""
+    done = subprocess.run([sys.executable, str(EXAMPLES / name)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def header(name: str) -> str:
-    """The text of the comment that the file begins with, on one line."""
+    """The text that the file begins with, on one line."""
+    if name.endswith(".py"):
+        return " ".join((ast.get_docstring(ast.parse((EXAMPLES / name).read_text())) or "").split())
     lines = itertools.takewhile(lambda line: line.startswith("##"), (EXAMPLES / name).read_text().splitlines())
     return " ".join(line.removeprefix("##").strip() for line in lines)
 
@@ -190,3 +200,36 @@ def test_lstm(tmp_path: Path) -> None:
     assert f"{float(got['first_loss']):.4f}" in header("lstm.dv")
     assert f"{len(codes)} letters" in header("lstm.dv") and f"{len(letters)} letters" in header("lstm.dv")
     assert float(got["last_loss"]) < 1.8 and float(got["guessed"]) > 0.45
+
+
+def test_options() -> None:
+    printed = dict(line.split(maxsplit=1) for line in script("options.py").splitlines()[:6])
+    found = {name: float(number) for name, number in printed.items()}
+    s, k, r, v, t = 49.0, 50.0, 0.05, 0.2, 20 / 52
+    d1 = (np.log(s / k) + (r + v * v / 2) * t) / (v * np.sqrt(t))
+    d2 = d1 - v * np.sqrt(t)
+    cdf, pdf = stats.norm.cdf, stats.norm.pdf(d1)
+    want = {
+        "value": s * cdf(d1) - k * np.exp(-r * t) * cdf(d2), "delta": cdf(d1), "gamma": pdf / (s * v * np.sqrt(t)),
+        "theta": -s * pdf * v / (2 * np.sqrt(t)) - r * k * np.exp(-r * t) * cdf(d2), "vega": s * pdf * np.sqrt(t),
+        "rho": k * t * np.exp(-r * t) * cdf(d2),
+    }
+    assert found == pytest.approx(want, abs=5e-5)
+    for name, digits in (("value", 2), ("delta", 3), ("gamma", 3), ("theta", 2), ("vega", 1), ("rho", 2)):
+        assert f"{want[name]:.{digits}f}" in header("options.py")
+    assert "implied volatility 0.200000" in script("options.py")
+
+
+def test_logistic() -> None:
+    pytest.importorskip("sklearn")
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.linear_model import LogisticRegression
+
+    printed = script("logistic.py")
+    found = load_breast_cancer()
+    x = (found.data - found.data.mean(axis=0)) / found.data.std(axis=0)
+    fit = LogisticRegression(C=1.0, tol=1e-10, max_iter=10000).fit(x, found.target)
+    score = x @ fit.coef_[0] + fit.intercept_[0]
+    loss = np.logaddexp(0, score).sum() - found.target @ score + 0.5 * (fit.coef_**2).sum()
+    assert f"loss {loss:.4f}" in printed and f"{loss:.4f}" in header("logistic.py")
+    assert "9 Newton steps" in printed and f"{100 * fit.score(x, found.target):.1f} % told right" in printed
