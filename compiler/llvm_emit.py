@@ -16,7 +16,7 @@ from .llvm_math import MATH
 from .llvm_ops import CALLS, constant
 from .llvm_runtime import LLVM_TYPES, MEMORY_TYPES, ROUTINES, needed
 from .llvm_special import SPECIAL
-from .llvm_text import COLD, NESTS, FunctionBase, count_loops, mentions
+from .llvm_text import BUDGET, COLD, NESTS, FunctionBase, count_loops, mentions
 from .loops import (
     Accum,
     Alloc,
@@ -42,7 +42,9 @@ from .loops import (
     Swap,
     While,
     blocks,
+    contains_loops,
     places,
+    tiny,
     walk,
     writes,
 )
@@ -295,32 +297,118 @@ class _FunctionText(FunctionBase):
     def counted(self, s: For) -> None:
         """A rotated loop: nothing if the extent is not positive."""
         n = self.get(s.extent)
+        length = self.strip_length(s)
+        if length is not None:
+            self.strips(s, n, length)
+            return
+        work = self.work(s.body, {s.index: s.extent}) if s.poll and contains_loops(s) else None
         top, done = self.label(), self.label()
         runs = self.ops.line(f"icmp sgt i64 {n}, 0")
-        last = self.ops.line(f"sub nsw i64 {n}, 1") if s.down else ""
-        before = self.block
+        first = self.ops.line(f"sub nsw i64 {n}, 1") if s.down else "0"
         self.emit(f"  br i1 {runs}, label %{top}, label %{done}")
+        self.rotated(s, top, first, "0" if s.down else n, work)
+        self.jump(done)
+        self.start(done)
+
+    def strip_length(self, s: For) -> str | None:
+        """After how many iterations a loop looks at the cancel flag, if that can be said before it begins.
+
+        None for a loop inside that has none in it, and for one around loops that are nests or whose
+        extents are not known yet.
+        """
+        if not s.poll or isinstance(s.extent, Const) and s.extent.value <= BUDGET and not contains_loops(s):
+            return None
+        inner = [t for t in walk(s.body) if isinstance(t, (For, While)) and not tiny(t)]
+        bounds = [self.bound(t, {s.index: s.extent}) for t in inner]
+        if None in bounds or any(map(contains_loops, inner)):
+            return None
+        if not bounds:
+            return str(BUDGET)
+        total = self.ops.line(f"add i64 1, {bounds[0]}")
+        for each in bounds[1:]:
+            total = self.ops.line(f"add i64 {total}, {each}")
+        zeros = self.ops.line(f"call i64 @llvm.ctlz.i64(i64 {total}, i1 false)")
+        bits = self.ops.line(f"call i64 @llvm.smin.i64(i64 {self.ops.line(f'sub i64 64, {zeros}')}, i64 {BUDGET.bit_length() - 1})")
+        return self.ops.line(f"lshr i64 {BUDGET}, {bits}")
+
+    def bound(self, s: For | While, around: dict[Operand, Operand]) -> str | None:
+        """The most iterations of a loop, if that can be said here; `around` are the extents of indices outside."""
+        if isinstance(s, While):
+            return None
+        most = around.get(s.extent, s.extent)
+        known = isinstance(most, Const) or most in self.values and most not in self.mutable
+        return self.get(most) if known else None
+
+    def work(self, body: list[LStmt], around: dict[Operand, Operand]) -> str:
+        """A bound for the iterations of innermost loops in a body, where it can be said; at most the budget."""
+        total = "8"
+        for s in body:
+            inner = around | {s.index: s.extent} if isinstance(s, For) else around
+            for b in blocks(s):
+                if isinstance(s, (For, While)) and tiny(s):
+                    continue
+                each = self.work(b, inner)
+                if isinstance(s, (For, While)):
+                    most = self.ops.line(f"call i64 @llvm.umin.i64(i64 {self.bound(s, around) or 64}, i64 {1 << 40})")
+                    each = self.ops.line(f"mul i64 {most}, {each}")
+                total = self.ops.line(f"add i64 {total}, {each}")
+        return total if total == "8" else self.ops.line(f"call i64 @llvm.smin.i64(i64 {total}, i64 {BUDGET})")
+
+    def strips(self, s: For, n: str, length: str) -> None:
+        """A loop cut into strips, between which it looks at the cancel flag."""
+        strip, top, done, again = self.label(), self.label(), self.label(), self.label()
+        runs = self.ops.line(f"icmp sgt i64 {n}, 0")
+        before = self.block
+        self.emit(f"  br i1 {runs}, label %{strip}, label %{done}")
+        self.start(strip)
+        start, at = self.fresh(), len(self.lines)
+        self.emit("")
+        left = self.ops.line(f"sub nsw i64 {n}, {start}")
+        size = self.ops.line(f"call i64 @llvm.smin.i64(i64 {left}, i64 {length})")
+        end = self.ops.line(f"add nuw nsw i64 {start}, {size}")
+        first, stop = start, end
+        if s.down:
+            last = self.ops.line(f"sub nsw i64 {n}, 1")
+            first, stop = (self.ops.line(f"sub nsw i64 {a}, {b}") for a, b in ((last, start), (n, end)))
+        self.jump(top)
+        self.rotated(s, top, first, stop, None)
+        more = self.ops.line(f"icmp slt i64 {end}, {n}")
+        self.emit(f"  br i1 {more}, label %{again}, label %{done}")
+        self.start(again)
+        self.look()
+        self.lines[at] = f"  {start} = phi i64 [ 0, %{before} ], [ {end}, %{self.block} ]"
+        self.jump(strip)
+        self.start(done)
+
+    def rotated(self, s: For, top: str, first: str, stop: str, work: str | None) -> None:
+        """The iterations from `first` on, at least one, in block `top`: up to before `stop`, or down to it.
+
+        If their work is given, they look at the cancel flag.
+        """
+        before = self.block
         self.start(top)
         i, step = self.fresh(), self.fresh()
         at = len(self.lines)
         self.emit("")
         self.values[s.index] = i
-        if s.poll:
-            self.poll()
+        if work is not None:
+            self.poll(work)
         self.ops.inline = self.inline and _plain(s.body)
         self.body(s.body)
         self.ops.inline = False
-        self.lines[at] = f"  {i} = phi i64 [ {last if s.down else 0}, %{before} ], [ {step}, %{self.block} ]"
+        self.lines[at] = f"  {i} = phi i64 [ {first}, %{before} ], [ {step}, %{self.block} ]"
         if s.down:
             self.emit(f"  {step} = sub nsw i64 {i}, 1")
-            more = self.ops.line(f"icmp sgt i64 {i}, 0")
+            more = self.ops.line(f"icmp sgt i64 {i}, {stop}")
         else:
             self.emit(f"  {step} = add nuw nsw i64 {i}, 1")
-            more = self.ops.line(f"icmp slt i64 {step}, {n}")
-        self.emit(f"  br i1 {more}, label %{top}, label %{done}")
-        self.start(done)
+            more = self.ops.line(f"icmp slt i64 {step}, {stop}")
+        rest = self.label()
+        self.emit(f"  br i1 {more}, label %{top}, label %{rest}")
+        self.start(rest)
 
     def headed(self, s: While) -> None:
+        work = self.work(s.body, {})
         top, inside, done = self.label(), self.label(), self.label()
         self.jump(top)
         self.start(top)
@@ -328,7 +416,7 @@ class _FunctionText(FunctionBase):
         self.emit(f"  br i1 {self.get(s.cond)}, label %{inside}, label %{done}")
         self.start(inside)
         if s.poll:
-            self.poll()
+            self.poll(work)
         self.body(s.body)
         self.jump(top)
         self.start(done)

@@ -256,7 +256,7 @@ exit:
 }}""",
     # Not 0 if the function should stop; asks the host some ten times a second.
     "dv_poll": f"""
-define internal i32 @dv_poll(ptr %ctx) noinline nounwind {{
+define internal i32 @dv_poll(ptr %ctx) noinline nounwind memory(argmem: readwrite, inaccessiblemem: readwrite) {{
   %flag = load volatile i32, ptr %ctx
   %set = icmp ne i32 %flag, 0
   br i1 %set, label %stop, label %look

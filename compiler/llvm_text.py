@@ -35,6 +35,8 @@ _STACK_EACH, _STACK_ALL = 2048, 32768
 COLD = "!prof !0"
 # A function with more loops than this gives its loop nests to functions of their own.
 NESTS = 16
+# So much work lies between two looks at the cancel flag, in iterations of innermost loops.
+BUDGET = 1 << 18
 
 
 def mentions(body: list[LStmt]) -> Counter[Reg | Buf]:
@@ -234,7 +236,24 @@ class FunctionBase:
             self.f.sites.append(site)
         return self.f.sites.index(site)
 
-    def poll(self) -> None:
+    # ------------------------------------------------ the cancel flag
+
+    def poll(self, work: str) -> None:
+        """Counts the work of an iteration; when enough was done, in whatever loops, a look at the flag."""
+        if "  %budget = alloca i64" not in self.entry:
+            self.entry += ["  %budget = alloca i64", f"  store i64 {BUDGET}, ptr %budget"]
+        left = self.ops.line(f"sub i64 {self.ops.line('load i64, ptr %budget')}, {work}")
+        self.emit(f"  store i64 {left}, ptr %budget")
+        good, look, on = self.ops.line(f"icmp sge i64 {left}, 0"), self.label(), self.label()
+        self.emit(f"  br i1 {good}, label %{on}, label %{look}, {COLD}")
+        self.start(look)
+        self.emit(f"  store i64 {BUDGET}, ptr %budget")
+        self.look()
+        self.jump(on)
+        self.start(on)
+
+    def look(self) -> None:
+        """Leaves the function if it should stop."""
         r = self.ops.line("call i32 @dv_poll(ptr %ctx)")
         good = self.ops.line(f"icmp eq i32 {r}, 0")
         self.fail(good, 510, self.site(Site("DV0510", "interrupted", ())), ())

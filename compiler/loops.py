@@ -135,7 +135,7 @@ class Accum:
 
 @dataclass(slots=True)
 class For:
-    """`poll`: look at the cancel flag in every iteration."""
+    """`poll`: look at the cancel flag now and then."""
 
     index: Reg
     extent: Operand
@@ -274,6 +274,16 @@ def brief(f: LoopFunction) -> bool:
     """Does it run straight to its end, without loops, be they of statements or inside one?"""
     straight = (Assign, Load, Store, Accum, Branch, Check, Scope)
     return all(isinstance(s, straight) for s in walk(f.body))
+
+
+def tiny(s: LStmt) -> bool:
+    """A loop that is unrolled anyway."""
+    return isinstance(s, For) and isinstance(s.extent, Const) and s.extent.value <= 16
+
+
+def contains_loops(s: LStmt) -> bool:
+    """Does a loop contain others, apart from tiny ones?"""
+    return any(isinstance(t, (For, While)) and not tiny(t) for b in blocks(s) for t in walk(b))
 
 
 def places(s: LStmt) -> tuple[Place, ...]:

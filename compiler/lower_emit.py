@@ -26,7 +26,7 @@ from .loops import (
     Store,
     While,
     blocks,
-    walk,
+    contains_loops,
 )
 from .site import Site
 
@@ -157,7 +157,7 @@ class Emitter:
 
 
 class _Loop:
-    """`with emitter.loop(n) as i:` emits a `for`; a loop around other loops polls if it is outermost."""
+    """`with emitter.loop(n) as i:` emits a `for`."""
 
     def __init__(self, e: Emitter, extent: Operand, name: str, down: bool) -> None:
         self.e, self.extent, self.down = e, extent, down
@@ -181,15 +181,14 @@ def branch(e: Emitter, cond: Operand, then: list[LStmt], orelse: list[LStmt]) ->
     e.emit(Branch(cond, then, orelse))
 
 
-def mark_polls(body: list[LStmt]) -> None:
-    """Outermost loops that contain loops, and all outermost whiles, look at the cancel flag."""
+def mark_polls(body: list[LStmt], depth: int = 0) -> None:
+    """Outermost loops, the loops around others just inside them, and whiles look at the cancel flag now and then."""
     for s in body:
+        loop = isinstance(s, (For, While))
         if isinstance(s, (For, While)):
-            inner = any(isinstance(t, (For, While)) for b in blocks(s) for t in walk(b))
-            s.poll = inner or isinstance(s, While)
-        else:
-            for b in blocks(s):
-                mark_polls(b)
+            s.poll = depth == 0 or isinstance(s, While) or depth == 1 and contains_loops(s)
+        for b in blocks(s):
+            mark_polls(b, depth + loop)
 
 
 def _allocates(body: list[LStmt]) -> bool:

@@ -57,7 +57,10 @@ class ModuleEnv(TypeEnv):
 
 
 class Declarations:
-    """The declarations of a file: values, types and imports by name, made on demand."""
+    """The declarations of a file: values, types and imports by name, made on demand.
+
+    Functions in `inlined` use values from outside: they are elaborated where they are applied.
+    """
 
     def __init__(self, program: sx.Program, name: str, elab: Elaborator, resolver: Resolver | None,
                  loaded: dict[str, Declarations | None], base: Callable[[str], Value | None],
@@ -79,6 +82,7 @@ class Declarations:
         self._tests: dict[sx.TestDecl, Instance] = {}
         self._values: dict[str, Value] = {}
         self._types: dict[str, Type | ty.RecordDecl] = {}
+        self.inlined: set[str] = set()
         self._opening: set[str] = set()
         self._lets: dict[int, tuple[str, object]] = {}
         for d in program.decls:
@@ -173,11 +177,9 @@ class Declarations:
     def _declared(self, name: str, d: sx.Decl) -> Value | None:
         match d:
             case sx.Def(span, _, params, ret, body, doc):
-                code = Code(name, params, ret, body, span, True, self.rules.get(name), doc)
-                self._values[name] = Closure(self.elab, code, self.env)
+                self._values[name] = self._function(Code(name, params, ret, body, span, True, self.rules.get(name), doc))
             case sx.TopLet(span, sx.LetFn(_, _, params, ret, body, _), doc):
-                code = Code(name, params, ret, body, span, True, self.rules.get(name), doc)
-                self._values[name] = Closure(self.elab, code, self.env)
+                self._values[name] = self._function(Code(name, params, ret, body, span, True, self.rules.get(name), doc))
             case sx.TopLet(span, sx.Let() as let):
                 return self._top_let(name, let, span)
             case sx.TypeDecl(_, type_name, _, body):
@@ -191,6 +193,12 @@ class Declarations:
                     else:
                         return self.elab.make_sum(found.decl, k, (), d.span)
         return self._values[name]
+
+    def _function(self, code: Code) -> Closure:
+        if code.name in self.inlined:
+            self.elab.templates.add(id(code))
+            self.elab.codes.append(code)
+        return Closure(self.elab, code, self.env)
 
     def _top_let(self, name: str, let: sx.Let, span: Span) -> Value:
         """A constant stays one; what needs code is a core function without parameters."""

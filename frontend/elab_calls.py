@@ -152,7 +152,7 @@ class Calls(Patterns):
                 if instance is not None:
                     return self.call_compiled(instance, values, m, c, span)
         elif c.code.rule is not None:
-            self.not_yet("a derivative rule for a function that takes functions", span)
+            self.not_yet("a derivative rule for a function that takes functions, or that uses a value of the session", span)
         return self.inline(c, values, m, span)
 
     def match_args(self, c: Closure, values: Sequence[Value], span: Span,
@@ -334,7 +334,7 @@ class Calls(Patterns):
             self.chain = []
         try:
             with self.own_function(), self.at(c.code.span):
-                self._compound_sizes(c, values, extra)
+                self.compound_sizes(values, extra)
                 m, ready = self.match_args(c, values, c.code.span)
                 result = self.inline(c, ready, m, span if key[1] != "mono" else c.code.span)
                 if vs.has_function(result):
@@ -355,7 +355,7 @@ class Calls(Patterns):
             self.add_rule(c, done)
         return done
 
-    def _compound_sizes(self, c: Closure, values: Sequence[Value], extra: Sequence[tuple[Var, Poly]]) -> None:
+    def compound_sizes(self, values: Sequence[Value], extra: Sequence[tuple[Var, Poly]]) -> None:
         """Axes such as `n + 1`: the caller has checked them; here they are what they say."""
         bound = {a for v in values for x in leaves(v) for a in (x.atom, *x.shape)}
         for s, p in extra:

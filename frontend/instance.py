@@ -24,7 +24,8 @@ class Instance:
     """An entry of a core program.
 
     The entry takes the leaves of the parameters in order (`types.leaves`); its first `hidden` results
-    are sizes that depend on data, then come the leaves of the result.
+    are sizes that depend on data, then come the leaves of the result; `flex` says which of these are
+    made of literals only (where that was asked for).
     """
 
     program: Program
@@ -33,6 +34,7 @@ class Instance:
     result: Type
     hidden: int
     equations: tuple[tuple[Var, Poly], ...]
+    flex: tuple[bool, ...] = ()
 
     @property
     def function(self) -> Function:

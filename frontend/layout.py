@@ -66,6 +66,37 @@ def layout(lexed: Lexed, *, expression: bool = False) -> tuple[list[Chunk], list
     return [c for c in pass_.chunks if c.tokens or c.too_deep], pass_.errors
 
 
+@dataclass(slots=True)
+class Outlook:
+    """How far the last declaration of a text (or the one expression) has come.
+
+    `blocks` and `brackets` are open at its end; `opens`: the next line would begin a block; `wrong`: no
+    line can mend it.
+    """
+
+    tokens: list[Token]
+    blocks: int
+    brackets: int
+    opens: bool
+    wrong: bool
+
+
+def outlook(lexed: Lexed, *, expression: bool = False) -> Outlook:
+    """What the end of a text leaves open, for a prompt that has to know whether to go on asking."""
+    pass_ = _Layout(lexed, expression)
+    pass_.read()
+    out = pass_.out
+    opens = bool(out) and (out[-1].type in _OPENERS or pass_.frames[-1].match is not None)
+    blocks = sum(f.bracket is None for f in pass_.frames[1:])
+    wrong = bool(lexed.errors or pass_.errors) or pass_.chunk.too_deep
+    return Outlook(out, blocks, pass_.brackets, opens, wrong)
+
+
+def declares(lexed: Lexed) -> bool:
+    """Whether a text begins with a declaration."""
+    return bool(lexed.tokens) and _Layout(lexed, False).declares(0)
+
+
 class _Layout:
     def __init__(self, lexed: Lexed, expression: bool) -> None:
         self.lexed = lexed
@@ -82,6 +113,11 @@ class _Layout:
         self.chunk.noise = self.noise
 
     def run(self) -> None:
+        self.read()
+        self.close_brackets(None)
+        self.close_blocks(0)
+
+    def read(self) -> None:
         for at, token in enumerate(self.tokens):
             if self.chunk.too_deep:
                 if not (token.first and token.span.col == 1 and self.declares(at)):
@@ -96,8 +132,6 @@ class _Layout:
                 if part.first:
                     self.begin_line(part, at)
                 self.add(part)
-        self.close_brackets(None)
-        self.close_blocks(0)
 
     # ------------------------------------------------------------ lines
 
@@ -335,8 +369,9 @@ class _Layout:
         if token.type in ("DEF", "LET"):
             return True
         follower = self.tokens[at + 1] if at + 1 < len(self.tokens) else None
-        return (token.type == "NAME" and token.text in DECLARATIONS and follower is not None
-                and follower.type in ("NAME", "CNAME", "STRING") and not follower.first)
+        if token.type != "NAME" or token.text not in DECLARATIONS or follower is None or follower.first:
+            return False
+        return follower.type in ("NAME", "CNAME", "STRING") or token.text == "language" and follower.type == "NUM"
 
     def is_elif(self, at: int) -> bool:
         """Whether a name `elif` stands for `else if`: an operand follows and then `then` or `:`."""

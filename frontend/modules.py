@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 from ..compiler.errors import Error, InternalError, NameError, Source, Span, TypeError, bundle
@@ -28,11 +29,21 @@ from .names import check_names, pattern_names
 from .parser import parse
 from .transforms import TRANSFORMS
 from .types import ScalarT, Type
-from .values import FnV, Leaf, Native, Value, leaves
+from .values import Env, FnV, Leaf, Native, Value, leaves
 
 __all__ = ["Instance", "Module", "Param", "Resolver", "load_module"]
 
 MAX_BINDINGS = 20_000
+
+
+@dataclass(frozen=True)
+class Given:
+    """The type of a value from outside; `flex` says which of its leaves are made of literals only."""
+
+    type: Type
+    flex: tuple[bool, ...]
+
+
 _EMPTY = Block((), ())
 
 
@@ -47,7 +58,7 @@ class Module(Declarations):
         errors = list(self.errors)
         for d in self.program.decls:
             try:
-                self._check(d)
+                self.check_decl(d)
             except Error as e:
                 errors += e.errors
         unique: dict[object, Error] = {}
@@ -57,7 +68,8 @@ class Module(Declarations):
         if unique:
             raise bundle(list(unique.values()))
 
-    def _check(self, d: sx.Decl) -> None:
+    def check_decl(self, d: sx.Decl) -> None:
+        """One declaration of the module."""
         match d:
             case sx.Def(span, name) | sx.TopLet(span, sx.LetFn(_, name)):
                 v = self.value(name)
@@ -165,6 +177,24 @@ class Module(Declarations):
     def _wrapper(self, fn: FnV, base: FnV, names: Sequence[str], arg_types: Sequence[Type | None] | None,
                  span: Span) -> Compiled:
         """A core function that applies `fn` to parameters of these types."""
+        extra: list[tuple[Var, Poly]] = []
+        values = self._arguments(fn, base, names, arg_types, span, extra)
+        name = self.elab.fresh_function_name("".join(c if c.isalnum() or c == "_" else "_" for c in fn.name).strip("_")
+                                             or "entry")
+        self.elab.functions[name] = Function(name, (), _EMPTY)
+        try:
+            with self.elab.own_function(), self.elab.at(span):
+                self.elab.compound_sizes(values, extra)
+                done = self.elab.finish(name, values, self.elab.apply(fn, values, span), span, extra)
+        except Exception:
+            del self.elab.functions[name]
+            raise
+        self.elab.functions[name] = done.function
+        return done
+
+    def _arguments(self, fn: FnV, base: FnV, names: Sequence[str], arg_types: Sequence[Type | None] | None,
+                   span: Span, extra: list[tuple[Var, Poly]]) -> list[Value]:
+        """Fresh parameters for a function: of its declared types, else of those given."""
         sizes: dict[Var, Var] = {}
 
         def fresh(p: Poly | None) -> Poly | None:
@@ -178,7 +208,6 @@ class Module(Declarations):
 
         declared = fn.declared() or (None,) * len(names)
         given = tuple(arg_types or ())
-        extra: list[tuple[Var, Poly]] = []
         values: list[Value] = []
         for k, n in enumerate(names):
             t = declared[k] if k < len(declared) else None
@@ -193,21 +222,57 @@ class Module(Declarations):
                 values.append(Leaf(sizes[size]))
             else:
                 values.append(self.elab.make_param(ty.map_sizes(t, fresh), n, extra))
-        name = self.elab.fresh_function_name("".join(c if c.isalnum() or c == "_" else "_" for c in fn.name).strip("_")
-                                             or "entry")
+        return values
+
+    # ------------------------------------------------ values from outside
+
+    @deep
+    def instantiate_given(self, make: Callable[[], Value], given: Mapping[str, Given], span: Span,
+                          arg_types: Sequence[Type | None] | None = None) -> Instance | Value:
+        """What `make` elaborates, as an entry whose first parameters are the names in `given`.
+
+        The entry's further parameters are those of the function that `make` gives, if there are
+        `arg_types`.  A function without them, or a text, is no data: it is given back.
+        """
+        extra: list[tuple[Var, Poly]] = []
+        outer = {n: self._outer(n, g, extra) for n, g in given.items()}
+        name = self.elab.fresh_function_name("entry")
         self.elab.functions[name] = Function(name, (), _EMPTY)
+        self._values.update(outer)
         try:
             with self.elab.own_function(), self.elab.at(span):
-                bound = {a for v in values for x in leaves(v) for a in (x.atom, *x.shape)}
-                for s, p in extra:
-                    if all(v in bound for v in p.vars()):
-                        s.poly = p
-                done = self.elab.finish(name, values, self.elab.apply(fn, values, span), span, extra)
-        except Exception:
+                self.elab.compound_sizes(list(outer.values()), extra)
+                v, values = make(), list(outer.values())
+                if isinstance(v, FnV) and arg_types is not None:
+                    names = v.params() or tuple(f"x{k}" for k in range(len(arg_types)))
+                    base = v
+                    while isinstance(base, Native) and isinstance(base.origin, FnV):
+                        base = base.origin
+                    mine = self._arguments(v, base, names, arg_types, span, extra)
+                    self.elab.compound_sizes(mine, extra)
+                    v, values = self.elab.apply(v, mine, span), values + mine
+                if vs.has_function(v) or isinstance(v, vs.StrV):
+                    return v
+                flex = tuple(x.flex for x in leaves(v))
+                done = self.elab.finish(name, values, v, span, extra)
+            self.elab.functions[name] = done.function
+            return Instance(self._program(name), name, (), vs.type_of(done.result), done.hidden, done.equations, flex)
+        finally:
             del self.elab.functions[name]
-            raise
-        self.elab.functions[name] = done.function
-        return done
+            for n in outer:
+                del self._values[n]
+
+    def _outer(self, name: str, given: Given, extra: list[tuple[Var, Poly]]) -> Value:
+        it = iter(given.flex)
+        return vs.map_leaves(self.elab.make_param(given.type, name, extra), lambda x: Leaf(x.atom, next(it)))
+
+    def let_values(self, let: sx.Let) -> Value:
+        """What a `let` binds: one value, or the tuple of its names' values."""
+        v = self.elab.let_value(let.value, let.type, self.env)
+        scope = Env(self.env)
+        self.elab.bind_pattern(let.pattern, v, scope)
+        values = tuple(scope.names[n] for n in pattern_names(let.pattern))
+        return values[0] if len(values) == 1 else vs.TupleV(values)
 
     @deep
     def test_instance(self, d: sx.TestDecl) -> Instance:

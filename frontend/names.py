@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..compiler.errors import Error, NameError, Span, bundle
 from . import syntax as sx
 from .elab_base import did_you_mean
+from .messages_text import parse_message
 from .preview import refused
 from .values import Env
 
@@ -126,8 +127,9 @@ class _Walk:
 
     def statement(self, s: sx.Let | sx.LetFn | sx.Assert, scope: set[str]) -> set[str]:
         match s:
-            case sx.Let(_, pattern, _, value):
+            case sx.Let(_, pattern, annotation, value):
                 self.expr(value, scope)
+                self.annotation(annotation, scope)
                 return scope | set(pattern_names(pattern))
             case sx.LetFn(_, name, params, _, body, as_pattern):
                 if as_pattern is not None and self.env.get(name) is not None:
@@ -135,9 +137,14 @@ class _Walk:
                     return scope | set(pattern_names(as_pattern))
                 self.expr(body, self.params(params, scope))
                 return scope | {name}
-            case sx.Assert(_, cond):
+            case sx.Assert(span, cond, message):
                 self.expr(cond, scope)
+                for e in parse_message(message, span)[1]:
+                    self.expr(e, scope)
         return scope
+
+    def annotation(self, t: sx.Type | None, scope: set[str]) -> None:
+        """A type of a local: its sizes are checked where it is elaborated."""
 
     def modes(self, into: Iterable[sx.Expr] | None, scope: set[str]) -> None:
         for m in into or ():
@@ -158,6 +165,54 @@ class _Walk:
             self.expr(x, scope)
         elif isinstance(x, sx.Slice | sx.PathStep):
             self.children(x, scope)
+
+
+class _Free(_Walk):
+    """The names of a text that something outside of it defines."""
+
+    def __init__(self) -> None:
+        super().__init__(Env())
+        self.found: set[str] = set()
+
+    def name(self, name: str, span: Span, scope: set[str]) -> None:
+        if name not in scope:
+            self.found.add(name)
+
+    def annotation(self, t: sx.Type | None, scope: set[str]) -> None:
+        if t is not None:
+            self.found |= set(size_names(t)) - scope
+
+
+def free_names(node: sx.Decl | sx.Let | sx.Expr) -> set[str]:
+    """The names that a declaration or an expression uses and does not bind itself; types and constructors too."""
+    walk = _Free()
+    match node:
+        case sx.Def(_, _, params, _, body) | sx.TopLet(_, sx.LetFn(_, _, params, _, body)):
+            walk.expr(body, walk.params(params, set()))
+        case sx.Let() | sx.TopLet(_, sx.Let()):
+            walk.statement(node if isinstance(node, sx.Let) else node.let, set())
+        case sx.DerivativeDecl(_, fn, names, along, body):
+            walk.found.add(fn)
+            walk.expr(body, {*names, *pattern_names(along)})
+        case sx.TestDecl(_, _, body):
+            walk.expr(body, set())
+        case _ if isinstance(node, sx.Expr.__args__):
+            walk.expr(node, set())
+    return walk.found | set(_capitals(node))
+
+
+def _capitals(node: object) -> Iterator[str]:
+    """Types, and constructors in patterns."""
+    if isinstance(node, sx.TName) and node.id[:1].isupper():
+        yield node.id
+    if isinstance(node, sx.PCtor):
+        yield node.name
+    if isinstance(node, tuple):
+        for x in node:
+            yield from _capitals(x)
+    for f in getattr(node, "__dataclass_fields__", ()):
+        if f != "span":
+            yield from _capitals(getattr(node, f))
 
 
 def size_names(t: sx.Type) -> Iterator[str]:

@@ -27,7 +27,7 @@ from . import syntax as s
 from .builder import Builder
 from .layout import MAX_DEPTH, Chunk, layout, too_deep
 from .lexer import Comment, Lexed, Token, lex
-from .repair import repair
+from .repair import States, repair
 
 _GRAMMAR = Path(__file__).with_name("grammar.lark")
 _LOCK = Lock()
@@ -40,14 +40,19 @@ _MOST_ERRORS = 4
 # ---------------------------------------------------------------- entry points
 
 
-def parse(source: Source) -> s.Program:
-    """The declarations of a file; raises a `SyntaxError`, or a bundle of several."""
+def parse(source: Source, last: str | None = None) -> s.Program:
+    """The declarations of a file; raises a `SyntaxError`, or a bundle of several.
+
+    At a prompt `last` is the name of what `_` stands for in an expression.
+    """
     lexed = lex(source)
     chunks, errors = layout(lexed)
     decls: list[Any] = []
     docs = _Docs(lexed)
     parser = _Parser()
     for chunk in chunks:
+        if last is not None:
+            name_last(chunk.tokens, "decl", last)
         decl = parser.run(chunk, "decl")
         if decl is not None:
             decls.append(docs.attach(decl))
@@ -56,17 +61,40 @@ def parse(source: Source) -> s.Program:
     return s.Program(whole, tuple(decls))
 
 
-def parse_expr(source: Source) -> s.Expr:
+def parse_expr(source: Source, last: str | None = None) -> s.Expr:
     """One expression; raises like `parse`."""
     lexed = lex(source)
     chunks, errors = layout(lexed, expression=True)
     parser = _Parser()
+    if last is not None and chunks:
+        name_last(chunks[0].tokens, "expr", last)
     if not chunks:
         _raise(list(lexed.errors) + errors + [SyntaxError("DV0120", "an expression is expected", lexed.end)])
     node: s.Expr | None = parser.run(chunks[0], "expr") if chunks else None
     _raise(list(lexed.errors) + errors + parser.errors)
     assert node is not None
     return node
+
+
+def name_last(tokens: list[Token], start: str, last: str) -> list[Span]:
+    """Makes a name of each `_` that stands where only an expression can; the places."""
+    places: list[Span] = []
+    if all(t.type != "UNDERSCORE" for t in tokens):
+        return places
+    automaton = states(start)
+    stack = [automaton.start]
+    for token in tokens:
+        if token.type == "UNDERSCORE" and not automaton.feed(list(stack), token.type):
+            token.type, token.text = "NAME", last
+            places.append(token.span)
+        if not automaton.feed(stack, token.type):
+            break
+    return places
+
+
+def states(start: str) -> States:
+    """The automaton of the parser, for `decl` or `expr`."""
+    return States(_tables()[0].parse_interactive("", start).parser_state.parse_conf)
 
 
 def _raise(errors: list[SyntaxError]) -> None:

@@ -6,8 +6,10 @@ A program's own definitions of these names are never concerned, nor is what the 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 
 from ..compiler.errors import Span, UnsupportedError
+from .builtins_prelude import index
 from .elab_base import unsupported
 from .elab_functions import Closure
 from .values import Builtin, Value
@@ -37,3 +39,11 @@ def refused(name: str, v: Value | None, span: Span) -> UnsupportedError | None:
         ours = source is not None and source.name in _FILES
     inside = span.source is not None and span.source.name.startswith("prelude/")
     return unsupported(name, span, HELP) if ours and not inside and not preview() else None
+
+
+def released(names: Iterable[str]) -> Iterator[str]:
+    """The names of the language that a program may use."""
+    prelude = index()
+    for n in names:
+        if preview() or n not in _BUILTINS and (n not in prelude or prelude[n].file not in _FILES):
+            yield n

@@ -32,7 +32,7 @@ _LAST = (*_OPERATORS, "NAME", "CNAME", "STRING", "NUM")
 
 def repair(conf: Any, tokens: list[Token], at: int) -> tuple[SyntaxError, list[Token]]:
     """The error at `tokens[at]` (the end, if there is none), and tokens that get further; none: give up."""
-    states = _States(conf)
+    states = States(conf)
     stack = states.after(tokens[:at])
     place = Place(tokens, at, states.accepted(stack))
     for hint in HINTS:
@@ -86,7 +86,7 @@ def _where(place: Place) -> Span:
     return place.token.span
 
 
-def _skip(states: _States, tokens: list[Token], at: int) -> list[Token]:
+def _skip(states: States, tokens: list[Token], at: int) -> list[Token]:
     """The statement, arm or last line around a place is replaced by one that fits; none: no such luck."""
     fillers = (("LET", "UNDERSCORE", "EQUAL", "NAME"), ("NAME",), ("UNDERSCORE", "ARROW", "NAME"))
     start, stop = at, min(at, len(tokens))
@@ -118,7 +118,7 @@ def _edge(tokens: list[Token], at: int, step: int) -> int:
     return at
 
 
-class _States:
+class States:
     """The automaton of the parser, to be tried out."""
 
     def __init__(self, conf: Any) -> None:

@@ -83,11 +83,19 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: derivant run model.dv --arg n=3")
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True,
+             epilog="Example: derivant run model.dv --arg n=3")
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version,
               help="Print the version and exit.")
-def cli() -> None:
-    """Compile and run differentiable programs."""
+@click.pass_context
+def cli(ctx: click.Context) -> int | None:
+    """Compile and run differentiable programs.  Without a command, on a terminal: the prompt."""
+    if ctx.invoked_subcommand is not None:
+        return None
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return repl.main([], standalone_mode=False)  # type: ignore[no-any-return]
+    click.echo(ctx.get_help())
+    return FINE
 
 
 _file = click.argument("file", metavar="FILE")
@@ -188,3 +196,18 @@ def explain(file: str, name: str, stage: str | None, as_json: bool) -> None:
 
     text = load_file(file)[name].explain(stage)
     _print(json.dumps({"function": name, "stage": stage, "text": text}) if as_json else text.rstrip("\n"))
+
+
+@cli.command("repl", epilog="Examples: derivant repl model.dv; derivant repl -e '1 + 1'; derivant repl < script.dv")
+@click.argument("file", metavar="[FILE]", required=False)
+@click.option("-e", "--eval", "expressions", multiple=True, metavar="EXPR", help="Run this and print its value; may be repeated.")
+@click.option("-i", "--init", "scripts", multiple=True, metavar="FILE", help="Run the inputs in FILE first, then prompt.")
+@click.option("-k", "--keep-going", is_flag=True, help="Go on after an error in a script.")
+@click.option("-q", "--quiet", is_flag=True, help="No banner.")
+@_backend
+def repl(file: str | None, expressions: tuple[str, ...], scripts: tuple[str, ...], keep_going: bool, quiet: bool,
+         backend: str | None) -> int:
+    """A prompt with the declarations of FILE; a script, if standard input is no terminal."""
+    from .repl import start
+
+    return start(file, expressions, scripts, keep_going=keep_going, quiet=quiet, backend=backend)

@@ -27,12 +27,13 @@ from .sources import DERIVED, find_import, is_derived
 
 @dataclass(frozen=True)
 class Made:
-    """A core program for one choice of argument types."""
+    """A core program for one choice of argument types; `flex`: leaves of the result made of literals only."""
 
     program: Program
     result: shapes.Type
     outputs: tuple[bool, ...]
     sizes: SizeCheck
+    flex: tuple[bool, ...] = ()
 
 
 class Front:
@@ -143,12 +144,11 @@ class Front:
             e = parse_expr(Source(DERIVED, text))
             while isinstance(e, sx.Paren):
                 e = e.inner
-            made = self._closure(e, given, names) if isinstance(e, sx.Fn) else self.module.instantiate_expr(e, given)
-        result = outside(made.result)
-        outputs = (False,) * made.hidden + (True,) * sum(1 for _ in ty.leaves(made.result))
-        return Made(made.program, result, outputs, describe(made.function, made.equations))
+            made = self.module.instantiate_fn(self._closure(e, given, names)) if isinstance(e, sx.Fn) else \
+                self.module.instantiate_expr(e, given)
+        return made_of(made)
 
-    def _closure(self, e: sx.Fn, types: tuple[ty.Type, ...], names: dict[str, Var]) -> modules.Instance:
+    def _closure(self, e: sx.Fn, types: tuple[ty.Type, ...], names: dict[str, Var]) -> Closure:
         """A `fn` at these types; its i64 parameters may be sizes in them."""
         params = [sx.Param(p.span, p.id, None, None) for p in e.params if isinstance(p, sx.PName)]
         sizes = Sizes(self.module.env, open=False, given=False)
@@ -159,7 +159,7 @@ class Front:
             sizes.sizes.setdefault(f"{name}_size_", v)
         fn = Closure(self.module.elab, Code("entry", tuple(params), None, e.body, e.span), self.module.env)
         fn._typed = Typed(types, None, sizes)
-        return self.module.instantiate_fn(fn)
+        return fn
 
     def _inside(self, types: tuple[shapes.Type, ...]) -> tuple[tuple[ty.Type, ...], dict[str, Var]]:
         """The types of the front end; equal names of sizes are one variable."""
@@ -197,6 +197,12 @@ class Front:
             raise AssertionError(t)
 
         return tuple(map(go, types)), names
+
+
+def made_of(made: modules.Instance) -> Made:
+    """An entry of the front end as the pipeline sees it."""
+    outputs = (False,) * made.hidden + (True,) * sum(1 for _ in ty.leaves(made.result))
+    return Made(made.program, outside(made.result), outputs, describe(made.function, made.equations), made.flex)
 
 
 # ---------------------------------------------------------------- types as the outside sees them

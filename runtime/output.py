@@ -31,20 +31,24 @@ def save(value: Any, path: str) -> None:
     """Writes a result; the file appears whole or not at all."""
     suffix = Path(path).suffix.lower()
     data = {".json": _json, ".npz": _npz, ".npy": _npy, ".csv": _csv}[suffix](value, path)
-    folder = os.path.dirname(path) or "."
     try:
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as f:
-            f.write(data)
-        try:
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(f.name, 0o666 & ~umask)
-            os.replace(f.name, path)
-        except OSError:
-            os.unlink(f.name)
-            raise
+        write(path, data)
     except OSError as e:
         raise errors.ValueError_("DV0612", f"--out {path}: {(e.strerror or str(e)).lower()}") from None
+
+
+def write(path: str, data: bytes) -> None:
+    """Writes a file whole or not at all."""
+    with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", delete=False) as f:
+        f.write(data)
+    try:
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(f.name, 0o666 & ~umask)
+        os.replace(f.name, path)
+    except OSError:
+        os.unlink(f.name)
+        raise
 
 
 def flat(value: Any, path: str = "") -> dict[str, Any]:

@@ -14,13 +14,13 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..compiler import errors
 from ..compiler.errors import Source
 from . import shapes, store
 from .guard import guarded
-from .shapes import Signature
+from .shapes import Param, Signature
 from .size_check import SizeCheck
 from .sources import fingerprint
 from .trace import log, timed, verifying
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     from ..compiler.ir import Function as CoreFunction
     from ..compiler.ir import Program
     from ..compiler.loops import LoopFunction
-    from .front import Front
+    from .front import Front, Made
     from .native import NativeFunction
 
 BACKENDS = ("llvm", "interpreter", "loops")
 STAGES = ("parsed", "typed", "core", "derivative", "optimised", "loops", "llvm", "asm")
+T = TypeVar("T")
 Run = Callable[[Sequence[Any]], Sequence[Any]]
 
 
@@ -110,13 +111,7 @@ class Unit:
     def outline(self) -> Outline:
         with self.lock:
             if self._outline is None:
-                found = store.read_json(f"outline {self.key}")
-                if found is None:
-                    self._outline = self.front.outline()
-                    types = [shapes.to_json(t) for t in self._outline.types]
-                    store.write_json(f"outline {self.key}", {"functions": self._outline.functions, "types": types})
-                else:
-                    self._outline = Outline(tuple(found["functions"]), tuple(map(shapes.from_json, found["types"])))
+                self._outline = self._kept("outline", lambda: self.front.outline(), _outline_to_json, _outline_from_json)
             return self._outline
 
     def signature(self, name: str) -> Signature:
@@ -124,14 +119,9 @@ class Unit:
         with self.lock:
             known = self._signatures.get(name)
             if known is None:
-                label = f"signature {self.key} {name}"
-                found = store.read_json(label)
-                if found is None:
-                    with guarded("type checking", self.source.text):
-                        known = self.front.signature(name)
-                    store.write_json(label, shapes.signature_to_json(known))
-                else:
-                    known = shapes.signature_from_json(found)
+                with guarded("type checking", self.source.text):
+                    known = self._kept(f"signature {name}", lambda: self.front.signature(name),
+                                       shapes.signature_to_json, shapes.signature_from_json)
                 self._signatures[name] = known
             return known
 
@@ -139,14 +129,22 @@ class Unit:
         """Types and sizes of the whole program; the number of its functions."""
         with self.lock:
             if self._checked < 0:
-                found = store.read_json(f"check {self.key}")
-                if found is None:
-                    with guarded("type checking", self.source.text):
-                        self.front.check()
-                    found = len(self.outline().functions)
-                    store.write_json(f"check {self.key}", found)
-                self._checked = int(found)
+                with guarded("type checking", self.source.text):
+                    self._checked = self._kept("check", self._make_check, int, int)
             return self._checked
+
+    def _make_check(self) -> int:
+        self.front.check()
+        return len(self.outline().functions)
+
+    def _kept(self, label: str, make: Callable[[], T], encode: Callable[[T], Any], decode: Callable[[Any], T]) -> T:
+        """An answer from the disk, otherwise made and put there."""
+        found = store.read_json(f"{label} {self.key}")
+        if found is not None:
+            return decode(found)
+        made = make()
+        store.write_json(f"{label} {self.key}", encode(made))
+        return made
 
     def text_of(self, name: str) -> str:
         """The text of a function as it stands in the source."""
@@ -169,12 +167,25 @@ def _leaf(p: ParamInfo | ResultInfo) -> shapes.Type:
     return shapes.Array(shapes.Scalar(p.kind), ("_",) * p.rank) if p.rank else shapes.Scalar(p.kind)
 
 
+def _outline_to_json(o: Outline) -> Any:
+    return {"functions": o.functions, "types": [shapes.to_json(t) for t in o.types]}
+
+
+def _outline_from_json(data: Any) -> Outline:
+    return Outline(tuple(data["functions"]), tuple(map(shapes.from_json, data["types"])))
+
+
 def _unit(name: str, text: str, folder: str | None, backend: str) -> Unit:
     return Unit(Source(name, text), folder, backend)
 
 
 class Instance:
-    """One function for one choice of argument types, through all stages."""
+    """One function for one choice of argument types, through all stages.
+
+    `given` are parameters in front of the function's own that the program itself fills.
+    """
+
+    given: tuple[Param, ...] = ()
 
     def __init__(self, unit: Unit, text: str, types: tuple[shapes.Type, ...], plain: bool) -> None:
         self.unit = unit
@@ -194,10 +205,13 @@ class Instance:
     def core(self) -> Program:
         """The core program as elaborated."""
         with timed("compile", f"elaborate {self.text}"), self.unit.lock:
-            made = self.unit.front.instance(self.text, self.types, self.plain)
+            made = self._elaborate()
         self._made = made
         self._verify(made.program, "core")
         return made.program
+
+    def _elaborate(self) -> Made:
+        return self.unit.front.instance(self.text, self.types, self.plain)
 
     @functools.cached_property
     def derivative(self) -> Program:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any as Json
 
@@ -182,17 +183,20 @@ def carries_float(t: Type) -> bool:
 
 def with_sizes_of(t: Type, known: set[Size]) -> Type:
     """The type with every size that is not a number or among `known` left open."""
+    return with_sizes(t, lambda s: s if isinstance(s, int) or s in known else "_")
 
-    def open_(s: Size) -> Size:
-        return s if isinstance(s, int) or s in known else "_"
 
+def with_sizes(t: Type, size: Callable[[Size], Size]) -> Type:
+    """The type with each size replaced."""
     match t:
         case Array(element, sizes):
-            return Array(with_sizes_of(element, known), tuple(map(open_, sizes)))
+            return Array(with_sizes(element, size), tuple(map(size, sizes)))
         case Tuple(items):
-            return Tuple(tuple(with_sizes_of(i, known) for i in items))
+            return Tuple(tuple(with_sizes(i, size) for i in items))
         case Record(name, fields):
-            return Record(name, tuple((f, with_sizes_of(s, known)) for f, s in fields))
+            return Record(name, tuple((f, with_sizes(s, size)) for f, s in fields))
+        case Sum(name, ctors):
+            return Sum(name, tuple((c, tuple(with_sizes(s, size) for s in payload)) for c, payload in ctors))
     return t
 
 

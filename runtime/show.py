@@ -9,27 +9,26 @@ import numpy as np
 from .records import SumValue, Value
 
 
-def show(value: Any) -> str:
-    """Any result of a program as text, without a final newline."""
+def show(value: Any, elide: int = 1000) -> str:
+    """Any result of a program as text, without a final newline; larger arrays than `elide` show their edges."""
     if isinstance(value, np.ndarray):
-        return "\n".join(line.rstrip() for line in np.array2string(value, separator=", ", threshold=1000).split("\n"))
+        return "\n".join(line.rstrip() for line in np.array2string(value, separator=", ", threshold=elide).split("\n"))
     if isinstance(value, np.generic):
         return str(value.item() if value.dtype.kind != "f" else value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return _group("", [("", v) for v in value])
+        return _group("", [("", show(v, elide)) for v in value])
     if isinstance(value, SumValue):
         name = type(value).__name__
-        return _group(name, [("", v) for v in value._values]) if value._values else name
+        return _group(name, [("", show(v, elide)) for v in value._values]) if value._values else name
     if isinstance(value, Value):
         name = type(value).__name__
-        return _group("" if name == "Record" else name, list(value._asdict().items()), True)
+        return _group("" if name == "Record" else name, [(f, show(v, elide)) for f, v in value._asdict().items()], True)
     return str(value)
 
 
-def _group(name: str, items: list[tuple[str, Any]], lines: bool = False) -> str:
-    texts = [(f, show(v)) for f, v in items]
+def _group(name: str, texts: list[tuple[str, str]], lines: bool = False) -> str:
     if not lines and all("\n" not in text for _, text in texts) and sum(len(text) for _, text in texts) < 90:
         return f"{name}({', '.join(text for _, text in texts)})"
     out = [f"{name}("]

@@ -24,6 +24,7 @@ def program_text(instance: Instance, params: Sequence[Param], name: str) -> str:
     from ..compiler.printer import print_program
 
     name = identifier(name)
+    params = (*instance.given, *params)
     flat = all(_is_flat(p.type) for p in params) and _is_flat_result(instance.result)
     leaves = [identifier(leaf.path) for p in params for leaf in shapes.leaves(p.type, p.name)]
     if flat:

@@ -26,13 +26,13 @@ def test_text() -> None:
     assert print_loops(lower(fn)) == """\
 loops 1
 func f(@x.1 : f64[%x_n0.1] in given (%x_n0.1), %s.1 : f64) -> (@out.1 : f64[%x_n0.1] out, %t.3 : f64, @out.2 : f64[%x_n0.1] out) {
-  for %i.1 < %x_n0.1 seq {
+  for %i.1 < %x_n0.1 seq poll {
     %t.1 : f64 = @x.1[%i.1]
     %t.2 : f64 = mul(%t.1, %s.1)
     @out.1[%i.1] = %t.2
   }
   %t.3 : f64 = copy(-inf)
-  for %i.2 < %x_n0.1 seq {
+  for %i.2 < %x_n0.1 seq poll {
     %t.4 : f64 = @x.1[%i.2]
     %t.5 : f64 = max(%t.3, %t.4)
     %t.3 : f64 = copy(%t.5)

@@ -1,0 +1,141 @@
+"""`derivant repl`: the prompt, expressions on the command line, and scripts on standard input.
+
+A script gives its values on stdout and its errors on stderr, and stops at the first error with exit
+code 1 unless it is told to go on.  Only a real prompt loads the line editor.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from ..compiler import errors
+from . import data
+from .session_types import INTERRUPTED, Reply
+
+if TYPE_CHECKING:
+    from .session import Session
+
+FINE, WRONG, FAULT, STOPPED = 0, 1, 70, 130
+
+
+class Printer:
+    """Replies on a terminal or into files.
+
+    `quiet` leaves out what is no result: notes of what was declared.
+    """
+
+    def __init__(self, session: Callable[[], Session], out: TextIO | None = None, err: TextIO | None = None, *, quiet: bool = False) -> None:
+        self.session = session
+        self.out = out or sys.stdout
+        self.err = err or sys.stderr
+        self.quiet = quiet
+        self.code = FINE
+        self.quit = False
+
+    def __call__(self, reply: Reply) -> None:
+        if reply.kind == "error":
+            assert reply.error is not None
+            self.failed(reply.error)
+            return
+        color = colorful(self.out)
+        text = reply.text
+        if reply.kind == "note":
+            if self.quiet:
+                return
+            text = f"\x1b[2m{text}\x1b[0m" if color else text
+        elif reply.kind == "value":
+            if reply.type is not None and self.session().settings["types"]:
+                text += f"\x1b[2m : {reply.type}\x1b[0m" if color else f" : {reply.type}"
+        elif reply.kind == "code" and reply.language == "derivant" and color:
+            from .highlight import ansi
+
+            text = ansi(text, self.session().language_names())
+        elif reply.kind == "quit":
+            self.quit = True
+            return
+        write(self.out, text)
+
+    def failed(self, error: errors.Error) -> None:
+        """An error in the house's style; the exit code remembers the worst."""
+        worst = STOPPED if error.code == INTERRUPTED else FAULT if isinstance(error, errors.InternalError) else WRONG
+        self.code = max(self.code, worst)
+        write(self.err, error.render(colorful(self.err)))
+
+
+def colorful(stream: TextIO) -> bool:
+    """Does a stream show colours?"""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def write(stream: TextIO, text: str) -> None:
+    """A line in UTF-8, whatever the locale says."""
+    raw = getattr(stream, "buffer", None)
+    if raw is None:
+        stream.write(text + "\n")
+    else:
+        stream.flush()
+        raw.write(text.encode("utf-8", "surrogateescape") + b"\n")
+    stream.flush()
+
+
+def start(file: str | None, expressions: Sequence[str], scripts: Sequence[str], *, keep_going: bool, quiet: bool,
+          backend: str | None = None) -> int:
+    """Everything that `derivant repl` does; the exit code.  Errors of `file` are raised."""
+    prompts = not expressions and sys.stdin.isatty() and sys.stdout.isatty()
+    session = _Later(backend, types=prompts)
+    printer = Printer(session, quiet=not prompts)
+    if file is not None:
+        session().load(file)
+    inputs = [(path, data.read_source(path)) for path in scripts]
+    inputs += [("-e" if len(expressions) == 1 else f"-e {k}", e) for k, e in enumerate(expressions, 1)]
+    if not prompts and not expressions and not (scripts and sys.stdin.isatty()):
+        inputs.append(("<stdin>", data.read_source("-")))
+    for name, text in inputs:
+        if not run(printer, session().feed(text, name=name, keep_going=keep_going), keep_going=keep_going):
+            return printer.code
+    if prompts:
+        from .terminal import converse
+
+        converse(session, printer, banner=not quiet)
+        return FINE
+    return printer.code
+
+
+class _Later:
+    """The session, begun in a thread of its own while the prompt appears."""
+
+    def __init__(self, backend: str | None, *, types: bool) -> None:
+        self._backend, self._types = backend, types
+        self._made: Session | None = None
+        self._lock = threading.Lock()
+        if types:
+            threading.Thread(target=self, daemon=True).start()
+
+    def __call__(self) -> Session:
+        with self._lock:
+            if self._made is None:
+                self._made = _session(self._backend, self._types)
+            return self._made
+
+
+def _session(backend: str | None, types: bool) -> Session:
+    from .session import Session
+
+    session = Session(backend=backend, write=lambda line: write(sys.stderr, line))
+    session.settings["types"] = types
+    if types:
+        session.language_names()  # for completion and colours; it loads the front end
+    return session
+
+
+def run(printer: Printer, replies: Iterable[Reply], *, keep_going: bool = False) -> bool:
+    """Prints replies; whether to go on."""
+    for reply in replies:
+        printer(reply)
+        if reply.kind == "quit" or reply.error is not None and (not keep_going or reply.error.code == INTERRUPTED):
+            return False
+    return True
