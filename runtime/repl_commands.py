@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ..compiler import errors
 from ..frontend import syntax as sx
 from ..frontend.names import pattern_names
-from . import output, shapes
+from . import output
 from .explain import STAGES
 from .session_types import SETTINGS, Reply
 
@@ -240,20 +240,9 @@ def _browse(session: Session, text: str) -> Iterator[Reply]:
 
 @command("env", "", "the constants of the session, with their types and, where they are short, their values")
 def _env(session: Session, text: str) -> Iterator[Reply]:
-    lines = []
-    for item in session.unit.items.values():
-        if item.let is None:
-            continue
-        for n in pattern_names(item.let.pattern):
-            line = f"{n} : {session.type_of(n)}"
-            stored = session.unit.values.get(n)
-            if stored is not None and not stored.computation.done:
-                line += "  (not computed yet)"
-            elif stored is not None and all(not leaf.sizes for leaf in shapes.leaves(stored.type)):
-                value = session.show(session.value(n))
-                line += f" = {value}" if "\n" not in value else ""
-            lines.append(line)
-    yield Reply("text", "\n".join(lines) or "there are no constants")
+    lets = [item.let for item in session.unit.items.values() if item.let is not None]
+    lines = [session.constant(n) for let in lets for n in pattern_names(let.pattern)]
+    yield Reply("code" if lines else "text", "\n".join(lines) or "there are no constants")
 
 
 @command("help", "[command]", "this list, or one entry of it", "command", "h")

@@ -134,7 +134,7 @@ class Session:
                 yield Reply("note", str(self.signature(item.names[0])))
             case sx.TopLet():
                 for n in item.names:
-                    yield Reply("note", f"{n} : {self.type_of(n)}")
+                    yield Reply("note", self.constant(n))
             case sx.TypeDecl(_, name):
                 yield Reply("note", f"type {name}")
             case sx.DerivativeDecl(_, fn):
@@ -378,6 +378,17 @@ class Session:
         node = self._node(text)
         found = self.unit.front.value_of(node)
         return str(self.readable(found)) if isinstance(found, shapes.Type) else function_type(found)
+
+    def constant(self, name: str) -> str:
+        """`name : type`, and the value if it is computed and fits on the line."""
+        line = f"{name} : {self.type_of(name)}"
+        stored = self.unit.values.get(name)
+        if stored is None:
+            return line
+        if not stored.computation.done:
+            return f"{line}   # not computed yet"
+        value = self.show(self.value(name)) if sum(np.size(x) for x in stored.leaves()) < 20 else "\n"
+        return line if "\n" in value or len(line) + len(value) > 90 else f"{line} = {value}"
 
     def describe(self, text: str) -> str:
         """`e : type`; the signature of a function of the session."""

@@ -6,6 +6,7 @@
     ```dv error DV0301    a program that must be refused with this code
     ```python             runs; all of a page share their names; a `text` block right behind is what it prints
     ```console            `$ derivant …` lines, each followed by what it prints
+    ```repl               a transcript of the prompt, with what it answers; all of a page are one session
     ```diff some/file.py  a line that is in the file (`…` for its end), then `+` lines that go behind it
 
 The blocks of a page run in order, in a folder of their own; `sh`, `text` and others are not run.  A line
@@ -29,6 +30,8 @@ import numpy as np
 from derivant import Error, compile, load
 from derivant.runtime.cli import run_command
 from derivant.runtime.records import SumValue, Value
+from derivant.runtime.repl import Printer, run
+from derivant.runtime.session import Session
 from derivant.runtime.show import show
 
 _FENCE = re.compile(r"^```(\S*) *(.*)$")
@@ -116,6 +119,9 @@ def _run(b: Block, after: Block | None, names: dict[str, Any]) -> Iterator[tuple
                 if line.startswith("$ "):
                     printed += [line, *command(line[2:])]
             yield b, printed
+        case "repl":
+            names.setdefault("session", Session())
+            yield b, replay(names["session"], b.lines)
 
 
 def command(line: str) -> list[str]:
@@ -127,6 +133,26 @@ def command(line: str) -> list[str]:
         code = run_command(argv)
     assert code in (0, 1, 2), out.getvalue()
     return [s.rstrip() for s in out.getvalue().splitlines()]
+
+
+def replay(session: Session, lines: list[str]) -> list[str]:
+    """A transcript with what a session answers now: inputs begin with `dv> ` and go on with `  | `."""
+    printed: list[str] = []
+    out = io.StringIO()
+    printer = Printer(lambda: session, out, out)
+    session.write = lambda line: print(line, file=out)
+    inputs: list[list[str]] = []
+    for line in lines:
+        if line.startswith("dv>"):
+            inputs.append([line])
+        elif line.startswith("  |") and inputs:
+            inputs[-1].append(line)
+    for each in inputs:
+        out.seek(0)
+        out.truncate()
+        run(printer, session.feed("\n".join(line[4:] for line in each)))
+        printed += [*each, *(s.rstrip() for s in out.getvalue().splitlines())]
+    return printed
 
 
 def evaluated(b: Block) -> list[str]:
