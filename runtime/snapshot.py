@@ -16,7 +16,8 @@ from typing import Any
 
 from ..compiler import errors
 from ..compiler.errors import Source, Span
-from ..compiler.ir import Delta, Index, Program, Show, Stmt, Update, all_stmts
+from ..compiler.ir import Delta, Index, Program, Show, Stmt, Update, all_stmts, bound_vars, clone_function
+from ..compiler.printer import print_program
 from ..frontend import modules
 from ..frontend import syntax as sx
 from ..frontend import types as ty
@@ -231,17 +232,21 @@ def _name(name: str) -> sx.Expr:
     return sx.Name(Span(None, 1, 1, 1, 1), name)
 
 
-def _identity(program: Program, *, spans: bool) -> Iterable[str]:
-    """A program as texts in which only what matters differs: names of functions are numbers."""
-    from ..compiler.printer import print_program
-
-    text = print_program(program)
-    for k, name in enumerate(program.functions):
-        text = re.sub(rf"\b{re.escape(name)}\b", f"\0{k}", text)
-    yield text
+def _identity(program: Program, *, spans: bool) -> Iterator[str]:
+    """A program as texts in which only what matters differs: functions and variables have numbers for names."""
+    numbers = {name: f"f{k}" for k, name in enumerate(program.functions)}
+    plain = {new: clone_function(program.functions[name], new) for name, new in numbers.items()}
+    for f in plain.values():
+        bound = [*f.sizes, *f.params, *(v for s in all_stmts(f.body) for v in (*s.vars, *bound_vars(s.op)))]
+        for v in bound:
+            v.name = "v"
+    text = print_program(Program(plain, tuple(numbers[e] for e in program.entries)))
+    yield re.sub("|".join(rf"\b{re.escape(n)}\b" for n in sorted(numbers, key=len, reverse=True)),
+                 lambda m: numbers[m[0]], text)
     yield "".join("01"[s.op.safe] for s in _statements(program) if isinstance(s.op, Index | Update | Delta))
     if spans:
         yield from (f"{s.prov.span} {s.prov.span!r}" for s in _statements(program) if s.prov.span is not None)
+        yield from (v.name for f in program.functions.values() for v in f.params)
 
 
 def _statements(program: Program) -> Iterator[Stmt]:
@@ -293,6 +298,7 @@ class SnapshotFront(Front):
         if not needs:
             self.module.check_decl(item.decl)
             if isinstance(item.decl, sx.DerivativeDecl):
+                self.module.check_decl(self.module.decls[item.decl.fn])
                 for program in self.module.stated_derivatives():
                     resolve(program)
             return
