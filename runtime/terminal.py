@@ -14,8 +14,8 @@ from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.enums import EditingMode
-from prompt_toolkit.filters import completion_is_selected
+from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
+from prompt_toolkit.filters import completion_is_selected, has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
@@ -132,8 +132,9 @@ class Names(Completer):
 def keys() -> KeyBindings:
     """Enter runs what is whole, else begins a line; Alt-Enter always begins one; Tab completes or indents."""
     bindings = KeyBindings()
+    editing = has_focus(DEFAULT_BUFFER)  # not while the history is searched
 
-    @bindings.add("enter", filter=~completion_is_selected)
+    @bindings.add("enter", filter=editing & ~completion_is_selected)
     def _enter(event: KeyPressEvent) -> None:
         from .editing import submits
 
@@ -145,15 +146,15 @@ def keys() -> KeyBindings:
         else:
             _new_line(buffer)
 
-    @bindings.add("enter", filter=completion_is_selected)
+    @bindings.add("enter", filter=editing & completion_is_selected)
     def _take(event: KeyPressEvent) -> None:
         event.current_buffer.complete_state = None
 
-    @bindings.add("escape", "enter")
+    @bindings.add("escape", "enter", filter=editing)
     def _alt_enter(event: KeyPressEvent) -> None:
         _new_line(event.current_buffer)
 
-    @bindings.add("tab")
+    @bindings.add("tab", filter=editing)
     def _tab(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         before = buffer.document.current_line_before_cursor
@@ -164,12 +165,12 @@ def keys() -> KeyBindings:
         else:
             _complete(buffer)
 
-    @bindings.add("s-tab")
+    @bindings.add("s-tab", filter=editing)
     def _back_tab(event: KeyPressEvent) -> None:
         if event.current_buffer.complete_state is not None:
             event.current_buffer.complete_previous()
 
-    @bindings.add("backspace", filter=~completion_is_selected)
+    @bindings.add("backspace", filter=editing & ~completion_is_selected)
     def _backspace(event: KeyPressEvent) -> None:
         before = event.current_buffer.document.current_line_before_cursor
         blank = bool(before) and not before.strip() and len(before) % 2 == 0

@@ -23,7 +23,8 @@ def found(s: Session, text: str) -> list[str]:
     return [c.text for c in choices(s, text)]
 
 
-def test_names(s: Session) -> None:
+def test_names(s: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DERIVANT_PREVIEW", raising=False)
     assert found(s, "loss") == ["lossless", "lossy"]
     assert found(s, "1 + softm") == ["softmax"]
     assert "let" in found(s, "le") and "match" in found(s, "mat") and "derivative" in found(s, "deriv")
