@@ -229,6 +229,11 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self.fd, text.encode())
 
+    def ask(self, text: str) -> None:
+        """Types at the next prompt."""
+        self.until("dv>")
+        self.type(text)
+
     def end(self) -> int:
         """The exit code."""
         deadline = time.monotonic() + 60
@@ -267,70 +272,62 @@ def open_terminal(tmp_path: Path, environment: dict[str, str]) -> Iterator[Calla
 def test_a_conversation(open_terminal: Callable[..., Terminal]) -> None:
     t = open_terminal("repl")
     t.until("derivant 0")
-    t.until("dv>")
-    t.type("1 + 1\r")
+    t.ask("1 + 1\r")
     t.until("2 : i64")
-    t.type(f"{PASTE}def f(x: f64) =\n  let a = x\n  a * 3\n\nf(2.0){END}")
+    t.ask(f"{PASTE}def f(x: f64) =\n  let a = x\n  a * 3\n\nf(2.0){END}")
     t.until("f(2.0)")
     time.sleep(0.3)
     assert "6.0" not in t.seen
     t.type("\r")
     t.until("6.0 : f64")
-    t.type("f(\x03")
-    t.until("dv>")
-    t.type("f(10.0)\r")
+    t.ask("f(\x03")
+    t.ask("f(10.0)\r")
     t.until("30.0 : f64")
-    t.type("\x04")
+    t.ask("\x04")
     assert t.end() == 0
 
 
 def test_interrupting_a_native_loop_keeps_the_session(open_terminal: Callable[..., Terminal]) -> None:
     """The limit is 200 ms; the wait here is long enough for a busy machine."""
     t = open_terminal("repl", "-q")
-    t.until("dv>")
-    t.type("let a = 41\r")
+    t.ask("let a = 41\r")
     t.until("a : i64")
-    t.type("let s = sum(sin(i * 0.5) for i < 10**12)\r")
-    t.until("sin(i * 0.5) for i < 10**12)\r")
+    t.ask("let s = sum(sin(i * 0.5) for i < 10**12)\r")
     time.sleep(3)
     t.type("\x03")
     t.until("interrupted", 10)
-    t.until("dv>")
-    t.type("a + 1\r")
+    t.ask("a + 1\r")
     t.until("42 : i64")
-    t.type("s\r")
+    t.ask("s\r")
     t.until("nothing here is called s")
-    t.type("loop x = 0.5 while x < 2.0 do x * 0.5\r")
+    t.ask("loop x = 0.5 while x < 2.0 do x * 0.5\r")
     time.sleep(3)
     t.type("\x03")
     t.until("interrupted", 10)
-    t.type(":quit\r")
+    t.ask(":quit\r")
     assert t.end() == 0
 
 
 def test_history_outlives_sessions(open_terminal: Callable[..., Terminal], tmp_path: Path) -> None:
     t = open_terminal("repl", "-q")
-    t.until("dv>")
-    t.type("let kept = 17\r")
+    t.ask("let kept = 17\r")
     t.until("kept : i64")
-    t.type("\x04")
+    t.ask("\x04")
     assert t.end() == 0
     assert json.loads((tmp_path / "state" / "derivant" / "history").read_text()) == "let kept = 17"
     t = open_terminal()  # `derivant` alone is the prompt
-    t.until("dv>")
-    t.type("\x12kep\r\r")
+    t.ask("\x12kep\r\r")
     t.until("kept : i64")
-    t.type(":q\r")
+    t.ask(":q\r")
     assert t.end() == 0
 
 
-def test_a_file_and_colours(open_terminal: Callable[..., Terminal], tmp_path: Path, environment: dict[str, str]) -> None:
+def test_files(open_terminal: Callable[..., Terminal], tmp_path: Path) -> None:
     (tmp_path / "m.dv").write_text("def f(x: f64) = x**2\n")
     t = open_terminal("repl", "-q", "m.dv")
-    t.until("dv>")
-    t.type("f(1.5)\r")
+    t.ask("f(1.5)\r")
     t.until("2.25 : f64")
-    t.type("\x04")
+    t.ask("\x04")
     assert t.end() == 0
     (tmp_path / "bad.dv").write_text("def f(x: f64) = y\n")
     t = open_terminal("repl", "bad.dv")
