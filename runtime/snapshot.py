@@ -206,12 +206,12 @@ class Entry(Instance):
     def _native(self) -> Run:
         """Machine code of an equal program serves again; if it fails, our own says where."""
         if any(isinstance(s.op, Show) for s in _statements(self.core)):
-            return super()._native()
+            return self._compiled()
         made = self.unit.made
         key = tuple(_identity(self.core, spans=False))
         found = made.get(key)
         if found is None:
-            found = made[key] = super()._native()
+            found = made[key] = self._compiled()
             while len(made) > 200:
                 del made[next(iter(made))]
             return found
@@ -223,9 +223,15 @@ class Entry(Instance):
             except errors.Error as e:
                 if e.code == INTERRUPTED:
                     raise
-                return super(Entry, self)._native()(leaves)
+                return self._compiled()(leaves)
 
         return run
+
+    def _compiled(self) -> Run:
+        native = super()._native()
+        if self._needs:
+            self.native = None  # a caller of its machine code would have to give the values too
+        return native
 
 
 def _name(name: str) -> sx.Expr:
