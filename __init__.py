@@ -109,3 +109,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext derivant`: the magic `%%derivant` for cells in the language."""
+    from .runtime.notebook import load
+
+    load(shell)

@@ -98,6 +98,12 @@ class Function:
         source = self._unit.source
         return {p.name: Span(source, *p.place) for p in self._all.params if p.place is not None}
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the signature, the documentation and the text."""
+        from .highlight import function_html
+
+        return function_html(self)
+
     def __repr__(self) -> str:
         return f"<derivant function {self.signature}>"
 

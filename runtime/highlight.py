@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import html
 from collections.abc import Collection, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from ..compiler import errors
 from ..compiler.errors import Source
 from ..frontend.layout import declares, outlook
 from ..frontend.lexer import DECLARATIONS, KEYWORDS, SOFT, lex
+
+if TYPE_CHECKING:
+    from .function import Function
 
 ANSI = {"keyword": "35", "number": "36", "string": "32", "comment": "90", "type": "33", "builtin": "34", "error": "31"}
 """Colours of a terminal by kind of text; what is not here has none."""
@@ -63,3 +69,11 @@ def as_html(text: str, known: Collection[str] = ()) -> str:
     return "".join(
         f'<span style="color:{CSS[k]}">{html.escape(t)}</span>' if k in CSS else html.escape(t) for k, t in pieces(text, known)
     )
+
+
+def function_html(f: Function) -> str:
+    """What a function is: its signature, its documentation, and its text where it has one that can be printed."""
+    doc = f"<p>{html.escape(f.__doc__)}</p>" if f.__doc__ else ""
+    with suppress(errors.Error):
+        return f"<div><pre><b>{as_html(str(f.signature))}</b></pre>{doc}<pre>{as_html(f.source.rstrip())}</pre></div>"
+    return f"<div><pre><b>{as_html(str(f.signature))}</b></pre>{doc}</div>"

@@ -81,7 +81,7 @@ def test_the_last_value(s: Session) -> None:
 def test_a_declaration_keeps_the_last_value_that_it_saw(s: Session, tmp_path: Path) -> None:
     said(s, "2.0\n_ * 3\ndef f(x: f64) = x + _\n100.0")
     assert said(s, "f(1.0)") == ["7.0 : f64"]
-    said(s, ":save kept.dv" if os.getcwd() == str(tmp_path) else f":save {tmp_path}/kept.dv")
+    said(s, f":save {tmp_path}/kept.dv")
     assert dv.load(tmp_path / "kept.dv").f(1.0) == 7.0
 
 
@@ -258,7 +258,6 @@ def test_tests(s: Session) -> None:
 
 def test_imports(s: Session, tmp_path: Path) -> None:
     (tmp_path / "stats.dv").write_text("def power(v: f64[n]) -> f64 = mean(v**2)\nlet limit = 3.0\n")
-    assert said(s, "import stats\nfrom stats import power as_is") == ["error DV0122"] or True
     said(s, "import stats as st\nfrom stats import power")
     assert said(s, "power([1.0, 3.0]) + st.limit") == ["8.0 : f64"]
     assert said(s, "import nowhere") == ["error DV0204"]
@@ -339,7 +338,7 @@ def test_looking_at_programs(s: Session) -> None:
     program = one(s, ":grad loss").text
     again = dv.compile(program)
     assert again.grad_loss([1.0, 2.0], 3.0) == value(s, "loss'(3.0)") == 30.0
-    assert one(s, ":grad fn w -> loss(w)").text.startswith("def ") or True
+    assert said(s, ":grad fn w -> loss(w)") == ["error DV0607"]  # its parameter has no type
     assert "def entry" in one(s, ":ir loss(2.0)").text
     assert one(s, ":ir loss loops").text.startswith("loops 1")
     assert one(s, ":ir loss parsed").text == "## The loss.\ndef loss(w: f64) -> f64 = sum((w * x[i])**2 for i)"
@@ -372,7 +371,7 @@ def test_beginnings_of_commands(s: Session) -> None:
     assert "may be :source, :save, :save!, :set" in str(failure(s, ":s"))
     assert "did you mean :type" in str(failure(s, ":typo x"))
     assert one(s, ":help").text == one(s, ":").text == one(s, "?").text
-    assert one(s, ":help type").text == one(s, ":help :type").text == "?:type".replace("?:type", one(s, "?:type").text)
+    assert one(s, ":help type").text == one(s, ":help :type").text == one(s, "?:type").text
     assert one(s, ":q").kind == "quit"
 
 

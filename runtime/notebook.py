@@ -1,0 +1,82 @@
+"""`%load_ext derivant`: cells of a notebook in the language, on a session of its own.
+
+    %%derivant
+    def f(x: f64) -> f64 = x**2
+
+    f(3.0)
+
+What a cell declares is there in Python, too: functions as `dv.Function`, constants as their values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.display import display
+
+from ..compiler import errors
+from .highlight import as_html
+from .session import Session
+from .session_types import INTERRUPTED, Reply
+
+
+class CellError(Exception):
+    """An error of the language in a cell, shown in the house's style instead of a traceback of Python."""
+
+    def __init__(self, error: errors.Error) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+    def _render_traceback_(self) -> list[str]:
+        return self.error.render(color=True).split("\n")
+
+
+@magics_class
+class Derivant(Magics):  # type: ignore[misc]  # IPython has no types
+    """The magics, and the session that they share."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self.session = Session(write=print)
+
+    @line_cell_magic  # type: ignore[untyped-decorator]
+    def derivant(self, line: str, cell: str | None = None) -> None:
+        """Declarations, expressions and commands of the language: `%derivant 1 + 1`, or a cell under `%%derivant`."""
+        before = dict(self.session.unit.items)
+        failed = None
+        for reply in self.session.feed(line if cell is None else f"{line}\n{cell}".lstrip("\n")):
+            failed = reply.error
+            if failed is None:
+                show(reply, self.session)
+        self._share({n for key, i in self.session.unit.items.items() if before.get(key) is not i for n in i.names})
+        if failed is not None:
+            if failed.code == INTERRUPTED:
+                raise KeyboardInterrupt
+            raise CellError(failed)
+
+    def _share(self, names: set[str]) -> None:
+        """Declarations as names of Python."""
+        for name in names:
+            if name in self.session.functions():
+                self.shell.user_ns[name] = self.session.function(name)
+            elif name in self.session.unit.values and name.isidentifier():
+                self.shell.user_ns[name] = self.session.value(name)
+
+
+def show(reply: Reply, session: Session) -> None:
+    """One answer below the cell."""
+    if reply.kind == "value":
+        typed = f" : {reply.type}" if reply.type is not None and session.settings["types"] else ""
+        display({"text/plain": reply.text + typed}, raw=True)
+    elif reply.kind == "code" and reply.language == "derivant":
+        html = f"<pre>{as_html(reply.text, session.language_names())}</pre>"
+        display({"text/plain": reply.text, "text/html": html}, raw=True)
+    elif reply.text:
+        print(reply.text)
+
+
+def load(shell: Any) -> None:
+    """Gives a shell the magics."""
+    shell.register_magics(Derivant(shell))

@@ -1,0 +1,72 @@
+"""The notebook: cells in the language, what they show, what they share with Python."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import derivant as dv
+import numpy as np
+import pytest
+
+nbformat = pytest.importorskip("nbformat")
+nbclient = pytest.importorskip("nbclient")
+pytest.importorskip("ipykernel")
+
+
+def shell() -> Any:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    found = InteractiveShell()
+    found.run_line_magic("load_ext", "derivant")
+    return found
+
+
+def test_cells_share_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    s = shell()
+    assert s.run_cell("%%derivant\nlet a = [1.0, 2.0]\ndef f(x: f64) -> f64 = sum(a) * x**2\n\nf(2.0)").success
+    out = capsys.readouterr().out
+    assert "f(x: f64) -> f64" in out and "12.0 : f64" in out
+    assert np.array_equal(s.user_ns["a"], [1.0, 2.0]) and s.user_ns["f"](3.0) == 27.0
+    assert dv.grad(s.user_ns["f"])(1.0) == 6.0
+    assert s.run_cell("%derivant :type f(1.0)").success
+    assert "f(1.0) : f64" in capsys.readouterr().out
+    assert s.run_cell("%%derivant\ndef f(x: f64) -> f64 = x").success and s.user_ns["f"](3.0) == 3.0
+
+
+def test_errors_stop_the_cell_in_the_house_style(capsys: pytest.CaptureFixture[str]) -> None:
+    s = shell()
+    done = s.run_cell("%%derivant\nlet a = 1\na + b")
+    assert not done.success and type(done.error_in_exec).__name__ == "CellError"
+    out = capsys.readouterr()
+    assert "nothing here is called b" in out.out + out.err and "Traceback" not in out.out + out.err
+    assert s.run_cell("%derivant a + 1").success
+
+
+def test_functions_show_themselves() -> None:
+    m = dv.compile("## Squares < all.\ndef f(x: f64) -> f64 = x**2")
+    text = m.f._repr_html_()
+    assert "Squares &lt; all." in text and "<span" in text and "x: " in text
+    assert "def" in dv.grad(m.f)._repr_html_()
+    assert dv.compile("def g(x) = x").g._repr_html_().startswith("<div>")
+
+
+def test_interrupts() -> None:
+    s = shell()
+    s.run_cell("%derivant let a = 5")
+    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    done = s.run_cell("%derivant sum(sin(i * 0.5) for i < 10**12)")
+    assert isinstance(done.error_in_exec, KeyboardInterrupt)
+    assert s.run_cell("%derivant a + 1").success
+
+
+def test_a_notebook(tmp_path: Path) -> None:
+    cells = ["%load_ext derivant", "%%derivant\ndef f(x: f64) -> f64 = x**2\n\nf(3.0)", "print(f(4.0))", "f", "%derivant :grad f"]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    nbclient.NotebookClient(book, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [c.outputs for c in book.cells]
+    assert outputs[1][-1]["data"]["text/plain"] == "9.0 : f64" and outputs[2][0]["text"] == "16.0\n"
+    assert "<pre>" in outputs[3][0]["data"]["text/html"] and "def grad_f" in outputs[4][0]["data"]["text/plain"]
