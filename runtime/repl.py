@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from ..compiler import errors
@@ -113,7 +114,11 @@ class _Later:
         self._made: Session | None = None
         self._lock = threading.Lock()
         if types:
-            threading.Thread(target=self, daemon=True).start()
+            threading.Thread(target=self._begin, daemon=True).start()
+
+    def _begin(self) -> None:
+        with suppress(errors.Error):  # it comes again when the session is asked for
+            self()
 
     def __call__(self) -> Session:
         with self._lock:

@@ -175,7 +175,7 @@ class Session:
         before = self._snapshot(items, values)
         touched = changed | {i.decl.fn for i in new if isinstance(i.decl, sx.DerivativeDecl)}
         hit = [i for i in items.values() if i.key not in replaced and before.reached(i.uses) & touched]
-        late = [i for i in hit if i.let is not None and i.names[0] in values]
+        late = [i for i in hit if i.let is not None and values.keys() & set(i.names)]
         kept = [n for i in late for n in i.names if values[n].computation.done]
         again = [i for i in late if not values[i.names[0]].computation.done]
         for i in again:
@@ -192,6 +192,8 @@ class Session:
                 for n in item.names:
                     if n in unit.values:
                         self._learn(unit.values[n])
+                if item.let is not None and not item.names:
+                    unit.cell(item.let).run(())
         self.unit = unit
         names = [n for i in (*rebuild_, *again) for n in (i.names or (i.key,))]
         return names, kept
@@ -216,7 +218,7 @@ class Session:
                 unit = self._snapshot(items, values)
 
         for item in lets:
-            if item.key in waiting:
+            if item.key in waiting and item.names:
                 open_(item)
         return unit
 
@@ -320,6 +322,8 @@ class Session:
         let = sx.Let(node.span, sx.PName(node.span, self._last), None, node)
         body = text if "\n" not in text else "\n" + textwrap.indent(text, "  ")
         self._result_items[self._last] = _item(sx.TopLet(node.span, let), f"let {self._last} = {body}".replace("= \n", "=\n"))
+        if len(self._result_items) > 1000:
+            del self._result_items[next(iter(self._result_items))]
 
     def _results_in(self, new: Sequence[Item]) -> list[Item]:
         """The results before that declarations use as `_`: they become constants of the session."""
@@ -357,9 +361,9 @@ class Session:
         return shapes.with_sizes(t, size)
 
     def value(self, name: str) -> Any:
-        """The Python value of a constant."""
+        """The Python value of a constant, a copy."""
         stored = self.unit.values[name]
-        return rebuild(stored.leaves(), stored.type)
+        return rebuild([x.copy() if isinstance(x, np.ndarray) else x for x in stored.leaves()], stored.type)
 
     def signature(self, name: str) -> shapes.Signature:
         """The signature of a function of the session."""
@@ -505,7 +509,7 @@ def _item(d: sx.Decl, text: str) -> Item:
             key = f'test "{title}"'
         case _:
             key = text
-    return Item(key or ", ".join(names), names, d, text, frozenset(free_names(d)))
+    return Item(key or ", ".join(names) or text, names, d, text, frozenset(free_names(d)))
 
 
 def _without(item: Item, changed: set[str], left: tuple[str, ...]) -> Item:

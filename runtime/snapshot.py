@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from ..compiler import errors
 from ..compiler.errors import Source, Span
 from ..compiler.ir import Delta, Index, Program, Show, Stmt, Update, all_stmts, bound_vars, clone_function
@@ -67,6 +69,9 @@ class Computation:
     def leaves(self) -> Sequence[Any]:
         if self._leaves is None:
             self._leaves = self.instance.run(())
+            for x in self._leaves:
+                if isinstance(x, np.ndarray):
+                    x.flags.writeable = False
         return self._leaves
 
 
@@ -313,6 +318,8 @@ class SnapshotFront(Front):
                 self._given(lambda: self._value(body), needs, span, None)
             case sx.DerivativeDecl(span):
                 self.module.elab.not_yet("a derivative rule for a function that uses a value of the session", span)
+            case sx.TopLet(span, sx.Let() as let) if not item.names:
+                self._given(lambda: self._value(let), needs, span, None)
             case _:
                 self._result(item.names[0], item.decl.span, needs)
 

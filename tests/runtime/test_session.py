@@ -100,6 +100,22 @@ def test_a_pattern_is_computed_once(s: Session) -> None:
     assert said(s, "b + a") == ["[2., 3.] : f64[2]"] and lines == ["1.0"]
 
 
+def test_a_let_without_names_runs(s: Session) -> None:
+    lines: list[str] = []
+    s.write = lines.append
+    assert said(s, "let a = exp(0.0)\nlet _ = show(a + 1)\nlet _ = 3\nlet _ = show(a + 2)") == ["a : f64 = 1.0"]
+    assert lines == ["2.0", "3.0"] and said(s, "let a = exp(0.0) + 9")[0] == "a : f64 = 10.0"
+    assert said(s, "let _ = nothing") == ["error DV0201"]
+
+
+def test_values_are_not_changed_from_python(s: Session) -> None:
+    *_, reply = s.feed("let v = [1.0, 2.0] + exp(0.0)\nv")
+    with pytest.raises(ValueError, match="read-only"):
+        reply.value[0] = 7.0
+    s.value("v")[0] = 7.0
+    assert said(s, "v") == ["[2., 3.] : f64[2]"]
+
+
 def test_literals_keep_their_freedom(s: Session) -> None:
     """A constant takes the width that its use asks for, as in a file."""
     said(s, "let n = 3\nlet half = 0.5\nlet z = zeros(3)\nlet k = [1, 2, 3]")
