@@ -187,11 +187,10 @@ class Generators(Calls):
         return results
 
     def check_cells(self, pairs: Pairs, block: Block, vars: Sequence[Var], span: Span) -> None:
-        """No functions, and no sizes that differ from element to element."""
+        """Only what may be an element, and no sizes that differ from element to element."""
         inner: set[Var] | None = None
         for _, v in pairs:
-            if vs.has_function(v):
-                self.type_error("DV0317", "a function may not be an array element", span)
+            self.check_element(v, span)
             for x in leaves(v):
                 for s in x.shape:
                     inner = self.defined_in(block, *vars) if inner is None else inner

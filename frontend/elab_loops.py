@@ -44,7 +44,7 @@ class Loops(Generators):
         """The loop, in rounds until the kinds of literal states are found."""
         leaf_list = list(leaves(init))
         kinds = [x.flex_kind for x in leaf_list]
-        axes = open_ if open_ is not None else [(False,) * x.rank for x in leaf_list]
+        axes = open_ if open_ is not None else open_axes(vs.type_of(init))
         for attempt in range(8):
             mark, facts = len(self.b.stack[-1]), dict(self.facts)
             it = iter(kinds)
@@ -331,14 +331,23 @@ def runs_down(gen: Gen) -> bool:
     return isinstance(gen, sx.GenBelow) and gen.down
 
 
-def open_axes(t: ty.Type) -> list[tuple[bool, ...]]:
-    """For each leaf of a type, which of its axes are written `_` (open sizes of records keep)."""
+def open_axes(t: ty.Type, keep: bool = False) -> list[tuple[bool, ...]]:
+    """For each leaf of a type, which of its axes are written `_`; `keep`: those of a record's fields are not meant.
+
+    The sizes in a sum's payload may change with the value, so they are open unless they are numbers.
+    """
     match t:
         case ty.ArrayT(elem, sizes):
-            front = tuple(s is None for s in sizes)
-            return [(*front, *rest) for rest in open_axes(elem)]
+            front = tuple(s is None and not keep for s in sizes)
+            return [(*front, *rest) for rest in open_axes(elem, keep)]
         case ty.TupleT(items) | ty.AnonT(_, items):
-            return [a for i in items for a in open_axes(i)]
-    return [(False,) * leaf.rank for leaf in ty.leaves(t)]
+            return [a for i in items for a in open_axes(i, keep)]
+        case ty.RecordT():
+            return [a for _, i in t.fields for a in open_axes(i, True)]
+        case ty.SumT(decl):
+            return [(), *(a for _, payload in decl.ctors for p in payload for a in open_payload(p))]
+    return [()]
 
 
+def open_payload(t: ty.Type) -> list[tuple[bool, ...]]:
+    return [tuple(s is None for s in leaf.sizes) for leaf in ty.leaves(t)]

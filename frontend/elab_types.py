@@ -84,11 +84,8 @@ class Types(Ops):
                 if isinstance(base, sx.TApply) and self.resolve_applied(base.base, base.sizes, sig) is None:
                     return self.resolve(sx.TApply(span, base.base, (*base.sizes, *sizes)), sig)
                 elem = self.resolve(base, sig)
-                if isinstance(elem, FnT):
-                    self.type_error("DV0317", "a function may not be an array element", span)
-                if isinstance(elem, SumT) and any(leaf.rank for leaf in ty.leaves(elem)):
-                    self.type_error("DV0317", f"{elem.decl.name} may not be an array element: its payloads hold arrays",
-                                    span)
+                if (why := ty.no_element(elem)) is not None:
+                    self.type_error("DV0317", why, span)
                 return ty.array_of(elem, [self.size_poly(s, sig) for s in sizes])
         raise AssertionError(t)
 

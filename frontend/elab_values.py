@@ -65,6 +65,10 @@ class Values(Base):
                             span)
         return axes[axis]
 
+    def check_element(self, v: Value, span: Span) -> None:
+        if (why := ty.no_element(vs.type_of(v))) is not None:
+            self.type_error("DV0317", why, span)
+
     def index_value(self, v: Value, index: Sequence[Atom], safe: bool = False) -> Value:
         """The element (or trailing subarray) at these indices."""
         if not index:

@@ -144,8 +144,8 @@ class Elaborator(Transforms):
         """`[a, b, …]`: elements of one type and of equal sizes."""
         if not items:
             return Leaf(self.b.fill((integer(0),), integer(0)), True)
-        if any(map(vs.has_function, items)) or any(isinstance(v, StrV) for v in items):
-            self.type_error("DV0317", "a function or a string may not be an array element", span)
+        for v in items:
+            self.check_element(v, span)
         kinds = self.join_kinds(items, span, "the elements of an array")
         ready: list[Value] = []
         for v in items:

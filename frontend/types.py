@@ -208,6 +208,24 @@ def has_function(t: Type) -> bool:
     return False
 
 
+def no_element(t: Type) -> str | None:
+    """Why a value of this type may not be an array element, or None."""
+    match t:
+        case FnT():
+            return "a function may not be an array element"
+        case StrT():
+            return "a string may not be an array element"
+        case ArrayT(elem):
+            return no_element(elem)
+        case TupleT(items) | AnonT(_, items):
+            return next((why for i in items if (why := no_element(i)) is not None), None)
+        case RecordT():
+            return no_element(TupleT(tuple(i for _, i in t.fields)))
+        case SumT(decl) if any(leaf.rank for leaf in leaves(t)):
+            return f"{decl.name} may not be an array element: its payloads hold arrays"
+    return None
+
+
 def type_vars(t: Type) -> Iterator[str]:
     match t:
         case VarT(name):

@@ -109,6 +109,15 @@ def f(y: f64) = y""",
      "DV0301", "write i < n"),
     ("def f(x: f64) = [sin, cos]",
      "DV0317", ""),
+    ("""type W = V(f64[n]) | E
+def f(v: f64[n]) = [V(v), E]""",
+     "DV0317", "its payloads hold arrays"),
+    ("""type W = V(f64[n]) | E
+def f(v: f64[n]) = [(1, V(v * x)) for x in v]""",
+     "DV0317", "its payloads hold arrays"),
+    ("""type W = V(f64[n]) | E
+def f(v: (W, f64)[n]) = 1""",
+     "DV0317", "its payloads hold arrays"),
     ("def f(x: f64) = x + true",
      "DV0308", ""),
     ("""def f(g: f64 -> f64) = f(fn x -> g(g(x)))(1)

@@ -188,3 +188,27 @@ def steepest(np: Any, x: Any) -> Any:
     for _ in range(2):
         x = joined(np, x, (1 + np.sum(x * np.cos(x[0] * x))) / 4)
     return np.sum(x**2)
+
+
+@sizes("chained", 5)
+def chained(np: Any, x: Any) -> Any:
+    v = x[:1]
+    for e in x[1:]:
+        v = joined(np, v, np.sin(e * np.sum(v)))
+    return np.sum(v ** 3)
+
+
+@sizes("joined", 4)
+def joined_pairs(np: Any, x: Any) -> Any:
+    v = joined(np, x[0], x[0] ** 2)
+    for e in x[1:]:
+        v = joined(np, v, e * v[0], e * e * v[0])
+    return np.sum(np.cos(v))
+
+
+@sizes("paired", 4)
+def paired(np: Any, x: Any) -> Any:
+    a, b = x, np.sin(x)
+    for k in (1, 2):
+        a, b = joined(np, a * b, x[k]), joined(np, b, a[0])
+    return np.sum(a * b)
