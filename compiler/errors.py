@@ -63,6 +63,10 @@ class Label:
     text: str
 
 
+MOST_SHOWN = 20
+"""Of the errors of a bundle, as text."""
+
+
 class Error(Exception):
     """The base of all errors of Derivant, also a bundle of several (`errors`).
 
@@ -90,8 +94,10 @@ class Error(Exception):
         self.errors: tuple[Error, ...] = (self,)
 
     def render(self, color: bool = False) -> str:
-        """The error as text, with the source line and a caret range."""
-        return "\n\n".join(_render(e, color) for e in self.errors)
+        """The error as text, with the source line and a caret range; of a bundle the first ones."""
+        shown = [_render(e, color) for e in self.errors[:MOST_SHOWN]]
+        more = len(self.errors) - len(shown)
+        return "\n\n".join([*shown, f"… and {more} more error{'s' * (more != 1)}"] if more else shown)
 
     def __str__(self) -> str:
         return self.render()

@@ -184,3 +184,13 @@ def test_an_error_is_reported_once_however_often_its_function_is_used() -> None:
     with pytest.raises(Error) as caught:
         load_module(Source("t.dv", text)).check()
     assert len(caught.value.errors) == 1
+
+
+def test_of_many_errors_the_first_are_shown() -> None:
+    with pytest.raises(Error) as caught:
+        load_module(Source("t.dv", "\n".join(f"def f{k}(x: f64) = nope{k}" for k in range(25)))).check()
+    text = str(caught.value)
+    assert text.count("error[DV0201]") == 20
+    assert "nope19" in text
+    assert text.endswith("\n\n… and 5 more errors")
+    assert "nope24" in caught.value.to_json()
