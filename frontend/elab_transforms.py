@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..compiler.build import array_type, close_over
 from ..compiler.errors import Span, TypeError
-from ..compiler.ir import FLOATS, Atom, Const, Function, Scalar, Var
+from ..compiler.ir import FLOATS, Atom, Block, Const, Function, Scalar, Var
 from ..compiler.sizes import poly_of
 from . import values as vs
 from .elab_functions import Closure, Compiled
@@ -302,6 +302,7 @@ class Transforms(Indexing):
             self.type_error("DV0405", f"{c.name} has {len(c.code.params)} parameters, the rule names {len(rule.names)}",
                             rule.span)
         name = self.fresh_function_name(f"{f.function.name}_derivative")
+        self.functions[name] = Function(name, (), Block((), ()))  # the name is taken: the body may call others
         with self.own_function(), self.at(rule.span):
             sizes: dict[Var, Atom] = {}
             params: list[Value] = []

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from ..compiler.build import array_type
 from ..compiler.errors import Span
-from ..compiler.ir import Atom, Const, Prov, integer
+from ..compiler.ir import Atom, Block, Const, If, Prim, Prov, Scalar, Var, integer
 from ..compiler.sizes import poly_of
 from . import syntax as sx
 from . import values as vs
@@ -222,7 +222,7 @@ class Elaborator(Transforms):
                     text, exprs = parse_message(message, span)
                     atoms = [self._shown(x, env) for x in exprs]
                     self.b.assert_(c, *check_code(text), *atoms)
-                    self._learn_assert(cond, env)
+                    self.learn_asserted(c)
                 return env
             case sx.Let(span, pattern, annotation, value):
                 self.bind_pattern(pattern, self.let_value(value, annotation, env), scope)
@@ -250,28 +250,18 @@ class Elaborator(Transforms):
             return v.atom
         self.type_error("DV0308", f"a message shows numbers and arrays of numbers, this is {vs.show_type(v)}", e.span)
 
-    def _learn_assert(self, cond: sx.Expr, env: Env) -> None:
-        """`assert n == m, …` is a fact about sizes from here on."""
-        match cond:
-            case sx.Paren(_, inner):
-                self._learn_assert(inner, env)
-            case sx.Logic(_, "and", items):
-                for i in items:
-                    self._learn_assert(i, env)
-            case sx.Compare(_, left, (("==", right),)):
-                sides: list[Value] = []
-
-                def probe() -> Sequence[Atom]:
-                    sides.extend([self.elaborate(left, env), self.elaborate(right, env)])
-                    return ()
-
-                region = self.region(probe)
-                atoms = [v.atom for v in sides if isinstance(v, Leaf) and not v.rank and v.kind in ("i64", "int?")]
-                if len(atoms) < 2:
-                    return
-                p, q = map(poly_of, atoms)
-                # What the probe computes is gone: an equation may not speak of it.
-                if not {*p.vars(), *q.vars()} & {v for s in region.stmts for v in s.vars}:
+    def learn_asserted(self, c: Atom, inside: frozenset[Var] | set[Var] = frozenset()) -> None:
+        """What an assertion says of sizes holds from here on; `inside`: what only a side of a choice knows."""
+        match c.stmt.op if isinstance(c, Var) and c.stmt is not None else None:
+            case Prim("and", (a, b)):
+                self.learn_asserted(a, inside)
+                self.learn_asserted(b, inside)
+            case If(a, then, Block((), (Const(value=False),))):  # `and` with a right side that may not run
+                self.learn_asserted(a, inside)
+                self.learn_asserted(then.results[0], {*inside, *self.defined_in(then)})
+            case Prim("eq", (a, b)) if a.type == Scalar("i64"):
+                p, q = poly_of(a), poly_of(b)
+                if not {*p.vars(), *q.vars()} & inside:
                     self.learn(p, q)
 
 

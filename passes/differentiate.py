@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..compiler.build import Builder
-from ..compiler.errors import InternalError, TypeError
+from ..compiler.errors import Error, InternalError, TypeError
 from ..compiler.ir import (
     Atom,
     Block,
@@ -60,7 +60,7 @@ class _Resolver:
         """The function without derivatives, and without calls but of functions with their own."""
         if name not in self.done:
             if name in self.active:
-                raise InternalError("DV0999", f"{name} is recursive")
+                raise self.circular(self.active[self.active.index(name):])
             self.active.append(name)
             f = self.functions[name]
             if any(isinstance(s.op, Call | Jvp | Vjp) for s in all_stmts(f.body)):
@@ -71,6 +71,15 @@ class _Resolver:
             if f.derivative is not None:
                 self.check_rule(f)
         return self.done[name]
+
+    def circular(self, names: list[str]) -> Error:
+        """Functions whose derivatives need each other: a stated one among them is defined by itself."""
+        for f in self.functions.values():
+            if f.derivative in names:
+                span = self.functions[f.derivative].span
+                return TypeError("DV0405", f"the derivative stated for {f.name} uses the derivative of {f.name}", span,
+                                 help=f"say it without; {f.name} itself may stand there")
+        return InternalError("DV0999", f"{names[0]} is recursive")
 
     def check_rule(self, f: Function) -> None:
         """A stated derivative must be linear in its directions."""

@@ -492,3 +492,39 @@ def test_backends_agree(backend: str) -> None:
     assert m.double(m.Circle(1.0)) == m.Circle(2.0)
     with pytest.raises(dv.ValueError):
         dv.compile(TEXT, backend="gpu")
+
+
+@pytest.mark.parametrize("text", [
+    "def f(v: f64[n]) = grad(norm)(v)",
+    "def f(v: f64[n]) = hessian(fn w -> norm(w) ** 3)(v)",
+    """def h(x: f64) -> f64 = log(1 + exp(x))
+derivative h(x) along dx = dx * (1 - exp(-h(x)))
+def f(v: f64[n]) = h''(v)""",
+    """def h(x: f64[n], s: f64, k: i64) = s * sum(x**k)
+def f(v: f64[n]) = jvp(h, (v, 2.0, 3), (v, 1.0))""",
+    """def h(x: f64[n], s: f64) = s * x**3
+def f(v: f64[n]) = hessian(fn (x, s) -> sum(h(x, s)), wrt = (s, x))(v, 2.0)""",
+    """def h(x: f64[n], s: f64) = s * x**3
+def f(v: f64[n]) = (let (y, d) = linearize(fn x -> h(x, 2.0), v); y + d(v))""",
+    """def rows(a: f64[n, m]) = sum(a[1:, :2] * a[:-1, 1:]) + sum(reverse(a[0]) * a[-1])
+def f(v: f64[n]) = rows([v, v])""",
+    """def f(v: f64[n], w: f64[m] = [3, 4, 5]) =
+  let fits = n == m and m == 3 and v[0] > 0
+  assert fits, "no"
+  reverse(v) * w""",
+    """type Chain = Links(f64[n]) | Empty
+def f(v: f64[n]) =
+  let w = loop w = Empty for x in v do (match w { Empty -> Links([x]); Links(y) -> Links(concat(y, [x * y[0]])) })
+  match w { Empty -> 0.0; Links(y) -> sum(y) }""",
+])
+@pytest.mark.parametrize("stage", ["core", "derivative", "optimised"])
+def test_stages_read_back(text: str, stage: str) -> None:
+    f = dv.compile(text).f
+    v = np.array([1.0, 2.0, 3.0])
+    again = dv.compile(f.explain(stage)).f(v, *([[3.0, 4, 5]] if "w: f64" in text else []))
+    for x, y in zip(_numbers(again), _numbers(f(v)), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-12)
+
+
+def _numbers(v: Any) -> list[Any]:
+    return [x for i in v for x in _numbers(i)] if isinstance(v, tuple) else [v]
