@@ -20,13 +20,14 @@ PLAIN = {"array": "build", "sum": "sum", "prod": "prod", "max": "max", "min": "m
          "argmax": "argmax", "argmin": "argmin", "count": "count", "steps": "steps", "build": "build"}
 EXTREMES = frozenset(["max", "min", "argmax", "argmin"])
 NO_UNIT = EXTREMES | {"array", "build"}
-ORDERED = frozenset(["array", "build", "argmax", "argmin"])
+ORDERED = frozenset(["array", "build", "scan", "argmax", "argmin"])
+MONOIDS = frozenset(["reduce", "scan"])
 KEPT, ONE_KEPT = "the values that a filter keeps", "one of them"  # names that no program can write
 
 
 @dataclass(frozen=True, eq=False)
 class Mode:
-    """How one value of a step is collected: a word, `reduce(op, unit)` or `accumulate(base)`.
+    """How one value of a step is collected: a word, `reduce(op, unit)`, `scan(op, unit)` or `accumulate(base)`.
 
     `late`: the values are collected first and reduced behind the loop.
     """
@@ -47,15 +48,18 @@ class Into(Loops):
                 return self.mode(inner, env)
             case sx.Name(span, name) if name in PLAIN:
                 return Mode(name, span)
-            case sx.Call(span, sx.Name(_, "reduce"), args, None) if len(args) == 2:
+            case sx.Call(span, sx.Name(_, word), args, None) if word in MONOIDS and len(args) == 2:
                 op, unit = (self.elaborate(a.value, env) for a in args)
-                return Mode("reduce", span, op, unit)
+                names = op.params() if isinstance(op, vs.FnV) else ()
+                if names is not None and len(names) != 2:
+                    self.type_error("DV0303", f"{word}: op must be a function of two parameters", span)
+                return Mode(word, span, op, unit)
             case sx.Call(span, sx.Name(_, "accumulate"), args, None) if len(args) == 1:
                 return Mode("accumulate", span, None, self.elaborate(args[0].value, env))
         modes = [m for m in PLAIN if m != "build"]
         help = did_you_mean(e.id, modes) if isinstance(e, sx.Name) else None
-        self.type_error("DV0306", f"a mode is one of {', '.join(modes)}, reduce(op, unit) or accumulate(base)", e.span,
-                        help=help)
+        self.type_error("DV0306", f"a mode is one of {', '.join(modes)}, reduce(op, unit), scan(op, unit) or "
+                        "accumulate(base)", e.span, help=help)
 
     def pair(self, mode: Mode, v: Value, span: Span) -> tuple[str, Value]:
         """The core mode and value for what a step gives."""
@@ -83,7 +87,8 @@ class Into(Loops):
         elif filtered:
             one_by_one = bool(modes)
         else:
-            one_by_one = gens is not None and bool(words & EXTREMES) and not words & {"array", "build"} and depends(gens)
+            one_by_one = gens is not None and bool(words & EXTREMES) and not words & {"array", "build", "scan"} \
+                and depends(gens)
         if one_by_one and gens is not None and words & ORDERED and len(set(map(runs_down, gens.gens))) > 1:
             self.not_yet("the order of what a loop collects whose generators run both ways, with a filter or while",
                          gens.span, "nest two loops")
@@ -109,7 +114,7 @@ class Into(Loops):
         if e.into is None:
             return self.comprehension(lambda s: self.elaborate(e.body, s), e.gens, env, e.span)
         modes, one_by_one = self.modes(e.into, e.gens, None, env)
-        if any(m.word == "reduce" for m in modes):
+        if any(m.word in MONOIDS for m in modes):
             return self.for_monoids(e, env, modes, one_by_one)
         if one_by_one and any(m.word in NO_UNIT for m in modes):
             return self.for_kept(e, env)
@@ -148,32 +153,52 @@ class Into(Loops):
         return Leaf(self.b.plus(self.to_kind(mode.base, v.kind).atom, v.atom))
 
     def for_monoids(self, e: sx.For, env: Env, modes: Sequence[Mode], one_by_one: bool) -> Value:
-        """`reduce(op, unit)` among the modes: a state that runs along."""
-        units = TupleV(tuple(m.base for m in modes if m.word == "reduce" and m.base is not None))
-
+        """`reduce` or `scan` among the modes: a state that runs along."""
         def step(scope: Env, state: Value) -> tuple[Value, Pairs]:
             v = self.elaborate(e.body, scope)
             items = v.items if len(modes) > 1 and isinstance(v, TupleV) else (v,)
             if len(items) != len(modes):
                 self.type_error("DV0306", f"{len(modes)} modes take a tuple of {len(modes)}", e.body.span)
             assert isinstance(state, TupleV)
-            states = iter(state.items)
-            nexts: list[Value] = []
-            pairs: list[tuple[str, Value]] = []
-            for m, x in zip(modes, items, strict=True):
-                if m.word == "reduce":
-                    assert m.op is not None
-                    nexts.append(self.apply(m.op, [next(states), x], m.span))
-                else:
-                    pairs.append(self.pair(m, x, e.body.span))
-            return TupleV(tuple(nexts)), pairs
+            nexts, pairs = self.along(modes, items, state.items, e.body.span)
+            return TupleV(nexts), pairs
 
         run = self.run_steps if one_by_one else self.run_loop
-        state, outs, _ = run(units, None, e.gens, None, env, step, e.span)
+        state, outs, _ = run(TupleV(units(modes)), None, e.gens, None, env, step, e.span)
         assert isinstance(state, TupleV)
-        states, others = iter(state.items), iter(outs)
-        results = [next(states) if m.word == "reduce" else self.finished(m, next(others), e.span) for m in modes]
+        results = self.gathered(modes, state.items, outs, None, e.span)
         return results[0] if len(results) == 1 else TupleV(tuple(results))
+
+    def along(self, modes: Sequence[Mode], items: Sequence[Value], states: Sequence[Value], span: Span
+              ) -> tuple[tuple[Value, ...], Pairs]:
+        """The next states of the monoids among the modes, and what the step gives to collect."""
+        before = iter(states)
+        nexts: list[Value] = []
+        pairs: list[tuple[str, Value]] = []
+        for m, x in zip(modes, items, strict=True):
+            if m.word in MONOIDS:
+                assert m.op is not None
+                nexts.append(self.apply(m.op, [next(before), x], m.span))
+                if m.word == "scan":
+                    pairs.append(("build", nexts[-1]))
+            elif m.word != "steps":
+                pairs.append(self.pair(m, x, span))
+        return tuple(nexts), pairs
+
+    def gathered(self, modes: Sequence[Mode], states: Sequence[Value], outs: Sequence[Value], trip: Atom | None,
+                 span: Span) -> list[Value]:
+        """The result of each mode."""
+        last, others = iter(states), iter(outs)
+        results: list[Value] = []
+        for m in modes:
+            if m.word == "steps":
+                if trip is None:
+                    self.type_error("DV0306", "steps counts the steps of a while", m.span)
+                results.append(Leaf(trip))
+                continue
+            state = next(last) if m.word in MONOIDS else None
+            results.append(state if m.word == "reduce" and state is not None else self.finished(m, next(others), span))
+        return results
 
     # ------------------------------------------------ loop
 
@@ -190,10 +215,17 @@ class Into(Loops):
             self.solve(m, (), checked=True)
             open_ = open_axes(t)
         modes, one_by_one = self.modes(e.into, e.gens, e.cond, env)
+        more = units(modes)  # run along behind the state
+        if more:
+            open_ = [*(open_ or open_axes(vs.type_of(init))), *open_axes(vs.type_of(TupleV(more)))]
+
+        def split(state: Value) -> tuple[Value, Sequence[Value]]:
+            return (state.items[0], state.items[1:]) if more and isinstance(state, TupleV) else (state, ())
 
         def step(scope: Env, state: Value) -> tuple[Value, Pairs]:
+            own, states = split(state)
             before = set(scope.names)
-            self.bind_pattern(e.pattern, state, scope)
+            self.bind_pattern(e.pattern, own, scope)
             for name in scope.names.keys() - before:
                 self.name_leaves(name, scope.names[name])
             v = self.elaborate(e.body, scope)
@@ -202,30 +234,28 @@ class Into(Loops):
             if not isinstance(v, TupleV) or len(v.items) != len(modes) + 1:
                 self.type_error("DV0306", f"this loop's step gives (state, {', '.join(m.word for m in modes)}), "
                                 f"not {vs.show_type(v)}", e.body.span)
-            counted = [(m, x) for m, x in zip(modes, v.items[1:], strict=True) if m.word != "steps"]
-            return v.items[0], [self.pair(m, x, e.body.span) for m, x in counted]
+            nexts, pairs = self.along(modes, v.items[1:], states, e.body.span)
+            return TupleV((v.items[0], *nexts)) if more else v.items[0], pairs
 
         def cond(scope: Env, state: Value) -> Atom:
             assert e.cond is not None
-            self.bind_pattern(e.pattern, state, scope)
+            self.bind_pattern(e.pattern, split(state)[0], scope)
             with self.at(e.cond.span):
                 return self.condition(self.elaborate(e.cond, scope), e.cond.span)
 
         test = cond if e.cond is not None else None
+        start = TupleV((init, *more)) if more else init
         if one_by_one:
             assert e.gens is not None
-            state, outs, trip = self.run_steps(init, open_, e.gens, test, env, step, e.span)
+            state, outs, trip = self.run_steps(start, open_, e.gens, test, env, step, e.span)
         else:
-            state, outs, trip = self.run_loop(init, open_, e.gens, test, env, step, e.span)
+            state, outs, trip = self.run_loop(start, open_, e.gens, test, env, step, e.span)
+        final, states = split(state)
         if not modes:
-            return state
-        results: list[Value] = [state]
-        others = iter(outs)
-        for m_ in modes:
-            if m_.word == "steps":
-                if trip is None:
-                    self.type_error("DV0306", "steps counts the steps of a while", m_.span)
-                results.append(Leaf(trip))
-            else:
-                results.append(self.finished(m_, next(others), e.span))
-        return TupleV(tuple(results))
+            return final
+        return TupleV((final, *self.gathered(modes, states, outs, trip, e.span)))
+
+
+def units(modes: Sequence[Mode]) -> tuple[Value, ...]:
+    """Those of the monoids among the modes."""
+    return tuple(m.base for m in modes if m.word in MONOIDS and m.base is not None)

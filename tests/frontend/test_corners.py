@@ -80,6 +80,17 @@ def test_the_maximum_of_nothing(body: str) -> None:
     ("loop s = 0 for i < 5 down if i % 2 == 1 into (array) do (10 * s + i, s)", (31, np.array([3, 0]))),
     ("for i < 4 down if i > 0 into (reduce(fn (a, b) -> 10 * a + b, 0), sum) do (i, i)", (321, 6)),
     ("for i < 4, j < i into (max, argmax) do (j, j)", (2, 5)),
+    ("for x in v into (scan(max, 0), reduce(fn (a, b) -> 2 * a + b, 0), sum) do (x, x, x)",
+     (np.array([1.0, 1.0, 3.0]), 3.0, 2.0)),
+    ("for x in v if x > 0 into (scan(fn (a, b) -> a + b, 0), array) do (x, x)", (np.array([1.0, 4.0]), np.array([1.0, 3.0]))),
+    ("for i < 3 down into (scan(fn (a, b) -> a + b, 0)) do v[i]", np.array([2.0, 1.0, 3.0])),
+    ("for i < 2, x in v into (scan(fn (a, b) -> a + b, 0)) do x * i", np.array([[0.0, 0, 0], [1, -1, 2]])),
+    ("for x in v into (scan(fn ((a, k), (b, l)) -> (a + b, k + l), (0, 0))) do (x, 1)",
+     (np.array([1.0, -1, 2]), np.array([1, 2, 3]))),
+    ("loop s = 0 for x in v into (reduce(max, -inf), scan(fn (a, b) -> a * b, 1)) do (s + x, x, x + s)",
+     (2.0, 3.0, np.array([1.0, -1.0, -2.0]))),
+    ("loop w: f64[_] = v for x in v while len(w) > 1 into (scan(max, 0), steps) do (w[1:], x, 1)",
+     (np.array([3.0]), np.array([1.0, 1.0]), 2)),
     ("argmax(i * 3 + j for i < 3, j < i)", 2),
 ])
 @pytest.mark.parametrize("backend", ["interpreter", "loops", "llvm"])
@@ -89,6 +100,9 @@ def test_loops_of_single_steps(body: str, want: Any, backend: str) -> None:
 
 @pytest.mark.parametrize(("body", "code"), [
     ("loop s = 0 for i < 3 if i > 0 into (steps) do (s, 1)", "DV0306"),
+    ("for i < 3 into (scan(sin, 0)) do 1.0", "DV0303"),
+    ("for i < 3 into (reduce(3, 0)) do 1.0", "DV0303"),
+    ("for i < 3, j < i into (scan(max, 0)) do j", "DV0313"),
     ("loop s = 0 for i < 3 down, j < 3 while s < 3 into (array) do (s, 1)", "DV0901"),
 ])
 def test_loops_of_single_steps_that_are_refused(body: str, code: str) -> None:

@@ -113,6 +113,8 @@ case("lang/sorting", "by_key", lambda r: [[3, 1, 2, 1], normal(r, 4)], grad="v")
 case("lang/sorting", "top", lambda r: [normal(r, 6), 3], grad="v")(lambda np, v, k: np.sort(v)[::-1][:k])
 case("lang/scans", "sums", V)(lambda np, v: (np.cumsum(v), np.cumprod(v)))
 case("lang/scans", "maxima", V, grad="v")(lambda np, v: np.stack([np.max(v[: i + 1]) for i in range(7)]))
+case("lang/scans", "beside", V, grad="v")(
+    lambda np, v: np.cumprod(np.sin(v)) * np.sum(v * v) + np.stack([np.max(v[: i + 1]) for i in range(7)]))
 
 
 @case("lang/scans", "affine", lambda r: [normal(r, 4), normal(r, 4), 0.3], grad="a b x")
