@@ -186,9 +186,9 @@ class Base:
         if d is not None or (not checked and self.sure_to_differ(p, q)):
             notes = [note or f"{self.show_size(p)} and {self.show_size(q)} are different sizes"]
             if help is None and d is None:
-                help = "if they must be equal, give both the same name in the signature" \
-                    if p.constant is None and q.constant is None else \
-                    f"write the number in the signature, or assert it with let … : […{self.show_size(q)}…]"
+                fixed = next((s for s in (p, q) if s.constant is not None), None)
+                help = "if they must be equal, give both the same name in the signature" if fixed is None else \
+                    f"write the number in the signature, or assert it with let … : […{self.show_size(fixed)}…]"
             raise SizeError("DV0312", message, span, labels=tuple(labels), notes=notes, help=help)
         a, c = self.atom(p), self.atom(q)
         text = at_run_time or f"{message}: {names[0]} has size {{0}} and {names[1]} {{1}}"

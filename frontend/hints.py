@@ -217,13 +217,16 @@ def else_missing(p: Place) -> Fix | None:
 
 @_hint
 def python_conditional(p: Place) -> Fix | None:
-    """`a if c else b`."""
+    """`a if c else b`, `a if c`."""
     if p.token.type != "IF" or not p.after_operand:
         return None
     stop = p.end(p.at)
     inner = [t.type for t in p.tokens[p.at:stop]]
     if "ELSE" in inner and "THEN" not in inner:
         return p.fix("a choice is written `if c then a else b`", None, 0, inner.index("ELSE") + 1, "PLUS",
+                     span=p.token.span)
+    if not {"ELSE", "THEN"} & set(inner):
+        return p.fix("a choice is written `if c then a else b`", "it gives a value, so it needs both sides", 0, 1, "PLUS",
                      span=p.token.span)
     return None
 

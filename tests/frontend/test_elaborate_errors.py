@@ -186,6 +186,14 @@ def test_an_error_is_reported_once_however_often_its_function_is_used() -> None:
     assert len(caught.value.errors) == 1
 
 
+def test_the_number_of_a_size_is_what_can_be_asserted() -> None:
+    for text in ("def f(x: f64[n]) = cross(x, x)", "def f(x: f64[3], y: f64[n]) = x + y"):
+        with pytest.raises(Error) as caught:
+            load_module(Source("t.dv", text)).check()
+        assert caught.value.code == "DV0312"
+        assert "let … : […3…]" in (caught.value.help or "")
+
+
 def test_of_many_errors_the_first_are_shown() -> None:
     with pytest.raises(Error) as caught:
         load_module(Source("t.dv", "\n".join(f"def f{k}(x: f64) = nope{k}" for k in range(25)))).check()

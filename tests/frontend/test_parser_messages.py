@@ -68,6 +68,7 @@ CASES = [
          "def f(x) = [i for i if x]"),
     Case("python_conditional", "def f(x) = 1 if x else 2", "if c then a else b", (1, 14),
          "def f(x) = [1 for i if x] + (if x then 1 else 2)"),
+    Case("python_conditional", "def f(x) = 1 if x", "if c then a else b", (1, 14), "def f(x) = sum(1 for i if x)", "both sides"),
     Case("let_in", "def f(x) = let y = x in y", "no `let … in`", (1, 12), IN_BLOCK + "let y = x\n  y"),
     Case("let_in", "def f(x) = x + let y = 3", "no expression", (1, 16), "def f(x) = x + (let y = 3; y)"),
     Case("comma_before_for", "def f(x) = sum(x[i], for i < n)", "no `,` stands between", (1, 20),
