@@ -335,7 +335,7 @@ class Calls(Patterns):
         try:
             with self.own_function(), self.at(c.code.span):
                 self.compound_sizes(values, extra)
-                m, ready = self.match_args(c, values, c.code.span)
+                m, ready = self.match_args(c, values, c.code.span, {k: p.span for k, p in enumerate(c.code.params)})
                 result = self.inline(c, ready, m, span if key[1] != "mono" else c.code.span)
                 if vs.has_function(result):
                     self.templates.add(id(c.code))

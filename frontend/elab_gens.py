@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ..compiler.build import array_type
 from ..compiler.errors import BoundsError, Label, SizeError, Span
-from ..compiler.ir import Atom, Block, Const, Loop, Scalar, Update, Var, integer
-from ..compiler.sizes import Poly, nonneg, number, of_factor, poly_of
+from ..compiler.ir import Assert, Atom, Block, Const, Loop, Scalar, Update, Var, integer
+from ..compiler.sizes import Opaque, Poly, nonneg, number, of_factor, poly_of
 from . import syntax as sx
 from . import values as vs
 from .elab_calls import Calls
@@ -73,7 +73,8 @@ class Generators(Calls):
                 if isinstance(by, Const):
                     self.type_error("DV0301", "a step must be positive; for a descending loop write i < n down",
                                     step.span)
-                self.b.assert_(self.b.prim("gt", by, integer(0)), "DV0520", "the step {0} is not positive", by)
+                with self.at(step.span):
+                    self.b.assert_(self.b.prim("gt", by, integer(0)), "DV0520", "the step {0} is not positive", by)
             n = self.b.prim("floordiv", self.fold("add", n, self.fold("sub", by, integer(1))), by)
         self.may_be_empty(n)
         i = Var(f"{name}0" if name != "_" else "i", Scalar("i64"), extent=n, nonneg=True)
@@ -160,7 +161,7 @@ class Generators(Calls):
 
     def emit_pairs(self, head: Head, extent: Atom, block: Block, pairs: Pairs, span: Span, array: bool) -> list[Value]:
         self.check_cells(pairs, block, [head.index], span)
-        self.nonneg_cells(pairs)
+        self.nonneg_cells(pairs, block)
         if array or any(m == "build" for m, _ in pairs):
             self.nonneg_extent(extent)
         for m, _ in pairs:
@@ -198,11 +199,23 @@ class Generators(Calls):
                         raise SizeError("DV0313", "an array cannot be ragged: its elements have size "
                                         f"{poly_of(s)!r}, which differs from element to element", span)
 
-    def nonneg_cells(self, pairs: Pairs) -> None:
+    def nonneg_cells(self, pairs: Pairs, block: Block) -> None:
         """The sizes of what a loop collects are checked before it: it may not run, and its result has them."""
         for p in dict.fromkeys(poly_of(s) for _, v in pairs for x in leaves(v) for s in x.shape):
+            self.positive_steps(p, block)
             if not nonneg(self.norm(p)) and not self.checked(p):
                 self.nonneg_extent(self.atom(p))
+
+    def positive_steps(self, p: Poly, block: Block) -> None:
+        """The size divides by the steps of ranges inside: what the block asserts of them is asserted before it."""
+        divisors = {f.right for f in p.factors() if isinstance(f, Opaque)}
+        for s in block.stmts:
+            match s.op:
+                case Assert(_, "DV0520", message, (by,)) if (step := poly_of(by)) in divisors:
+                    if not self.checked(step - number(1)):
+                        with self.at(s.prov.span or self.b.prov.span):
+                            a = self.atom(step)
+                            self.b.assert_(self.b.prim("gt", a, integer(0)), "DV0520", message, a)
 
     # ------------------------------------------------ whole generators
 

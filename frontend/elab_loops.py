@@ -139,7 +139,7 @@ class Loops(Generators):
         extent = None if gen is None else self.close(head, block, span)
         self.check_state(state, block, plan, head, [*hidden, *vars], span)
         self.check_cells(pairs, block, [head.index, *hidden, *vars], span)
-        self.nonneg_cells(pairs)
+        self.nonneg_cells(pairs, block)
         if extent is not None and any(m == "build" for m, _ in pairs):
             self.nonneg_extent(extent)
         if extent is not None and cond is None:

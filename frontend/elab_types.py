@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from ..compiler.build import array_type
 from ..compiler.errors import NameError, Span
-from ..compiler.ir import FLOATS, Atom, Scalar, Var
+from ..compiler.ir import FLOATS, Atom, Scalar, Var, integer
 from ..compiler.sizes import Poly, number, of_factor, poly_of, quotient
 from . import syntax as sx
 from . import types as ty
@@ -345,7 +345,8 @@ class Types(Ops):
             p = e.left.substitute(m.sizes.get)
             if any(v in unknown for v in p.vars()):
                 self.type_error("DV0312", f"{e.text}: the size {e.left!r} can't be solved", e.span)
-            self.compare_sizes(p, e, checked)
+            with self.at(e.span):
+                self.compare_sizes(p, e, checked)
 
     def _solve_linear(self, p: Poly, v: Var, e: Equation, m: Match) -> bool:
         slope = p.substitute(lambda w: of_factor(v) + number(1) if w is v else None) - p
@@ -356,6 +357,12 @@ class Types(Ops):
         if k in (1, -1):
             m.sizes[v] = rest if k == 1 else -rest
         else:
+            if k is None:
+                with self.at(e.span):
+                    have, factor = self.atom(e.right), self.atom(slope)
+                    self.b.assert_(self.b.prim("ne", factor, integer(0)), "DV0502",
+                                   f"{e.text} has size {{0}} where {e.left!r} is needed, which does not say {v.name}: "
+                                   f"{slope!r} is {{1}}", have, factor)
             m.sizes[v] = quotient("floordiv", rest, slope)
         return True
 

@@ -241,3 +241,26 @@ def test_printed_parameters_shadow_builtins_that_the_text_does_without() -> None
     assert "def grad_f_flat(e: f64, steps: i64, sum₁: f64[n], exp: f64)" in printed
     again = dv.compile(printed).grad_f(e=2.0, steps=3, sum=V, exp=0.5)
     assert np.isclose(again, dv.grad(dv.compile(text).f)(2.0, 3, V, 0.5))
+
+
+# ---------------------------------------------------------------- where a check at run time stands
+
+
+@pytest.mark.parametrize(("text", "args", "code", "words", "at"), [
+    ("def f(v: f64[n], k: i64) = [v[j] for i < n, j in 0 .. n by k]", [V, 0], "DV0520", "the step 0 is not positive", 60),
+    ("def f(v: f64[n], k: i64) = [[v[j] for j in 0 .. n by k - 1] for i < n]", [V, 0], "DV0520", "step -1", 54),
+    ("def f(v: f64[n], k: i64) = sum(v[j] for i < n, j in 0 .. n by k)", [V, 0], "DV0520", "step 0", 63),
+    ("def f(v: f64[n], k: i64) = for i < n, j in 0 .. n by k into (array) do v[j]", [V, 0], "DV0520", "step 0", 54),
+    ("def f(v: f64[n], k: i64) = loop s = 0 for i < n, j in 0 .. n by k into (array) do (s, v[j])", [V, 0], "DV0520",
+     "step 0", 65),
+    ("def f(v: f64[n * m], w: f64[m]) = n", [V, NOTHING], "DV0502", "does not say n: m is 0", 7),
+    ("def f(w: f64[m], v: f64[n * 2]) = n", [V, V], "DV0502", "size 3 where 2 * n = 2 is needed", 18),
+])
+@pytest.mark.parametrize("backend", ["interpreter", "llvm"])
+def test_checks_at_run_time(text: str, args: list[Any], code: str, words: str, at: int, backend: str) -> None:
+    with pytest.raises(Error) as caught:
+        dv.compile(text, backend=backend).f(*args)
+    assert caught.value.code == code
+    assert words in caught.value.message
+    assert caught.value.span is not None
+    assert caught.value.span.col == at
