@@ -8,7 +8,7 @@ NamedTuple or a dataclass; an array of records from a record of arrays, or a lis
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -54,10 +54,15 @@ class Reader:
         return out
 
     def _fail(self, path: str, t: object, found: object, help: str | None = None) -> NoReturn:
-        raise errors.TypeError(
-            "DV0607", f"`{path}` of {self.function}: expected {t}, found {describe(found)}",
-            self.spans().get(self.param), help=help,
-        )
+        self._refuse(path, t, describe(found), help)
+
+    def _refuse(self, path: str, t: object, found: str, help: str | None) -> NoReturn:
+        raise errors.TypeError("DV0607", f"`{path}` of {self.function}: expected {t}, found {found}",
+                               self.spans().get(self.param), help=help)
+
+    def _beyond(self, path: str, n: int, kind: str) -> NoReturn:
+        raise errors.ValueError_("DV0616", f"`{path}` of {self.function}: {short(str(n))} is beyond the range of {kind}",
+                                 self.spans().get(self.param))
 
     def _fail_size(self, message: str) -> NoReturn:
         raise errors.SizeError("DV0502", f"{self.function}: {message}", self.spans().get(self.param))
@@ -119,9 +124,9 @@ class Reader:
         if found not in WIDENS[kind] and not small:
             self._fail(path, kind, value, _narrowing(found, kind))
         if found == "i64" and not -(2**63) <= int(plain) < 2**63:
-            raise errors.ValueError_(
-                "DV0616", f"`{path}` of {self.function}: {plain} is beyond the range of i64", self.spans().get(self.param)
-            )
+            if kind not in ("f64", "f32") or abs(int(plain)) > int(np.finfo(DTYPES[kind]).max):
+                self._beyond(path, int(plain), kind)
+            plain = float(plain)
         if kind == "bool":
             return bool(plain)
         if kind == "f64":
@@ -154,18 +159,23 @@ class Reader:
 
     def _as_array(self, value: Any, t: Array, path: str) -> np.ndarray[Any, Any]:
         if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-            self._fail(path, t, "a masked array", "fill or drop what is masked first")
+            self._refuse(path, t, "a masked array", "fill or drop what is masked first")
         if isinstance(value, (str, bytes, dict, set, Value)) or _kind_of_scalar(value) is not None:
             self._fail(path, t, value)
         try:
             found = np.asarray(value)
         except ValueError:
-            self._fail(path, t, "rows of different lengths")
+            self._refuse(path, t, "rows of different lengths", None)
         except (TypeError, RuntimeError, OverflowError, MemoryError):
             self._fail(path, t, value)
         mixes = isinstance(value, (list, tuple)) and found.dtype.kind in "if" and _has_bool(value)
         if found.dtype == object or mixes or found.dtype.kind in "USV":
-            self._fail(path, t, value)
+            kind = t.element.kind if isinstance(t.element, Scalar) else ""
+            for at, v in _elements(value):
+                self._scalar(v, kind, f"{path}[{', '.join(map(str, at))}]")  # says which one it is
+            if not isinstance(value, (list, tuple)) or found.dtype != object or kind not in ("f64", "f32"):
+                self._fail(path, t, value)
+            found = found.astype(DTYPES[kind])  # integers that only a float holds
         return found
 
     def _size(self, size: shapes.Size, n: int, path: str, axis: int | None) -> None:
@@ -191,7 +201,7 @@ class Reader:
         extra = [n for n in found if n not in names]
         if missing or extra:
             what = f"no field {missing[0]}" if missing else f"a field {extra[0]} that {t} has not"
-            self._fail(path, t, f"a record with {what}", f"its fields are {', '.join(names)}")
+            self._refuse(path, t, f"a record with {what}", f"its fields are {', '.join(names)}")
         return [found[n] for n in names]
 
     def _columns(self, value: Any, names: list[str], t: object, path: str) -> list[Any]:
@@ -306,6 +316,15 @@ def _kind_of_dtype(dtype: np.dtype[Any]) -> str | None:
     return "bool" if dtype.kind == "b" else None
 
 
+def _elements(value: Any, at: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """What stands in lists of lists, with its indices."""
+    if isinstance(value, (list, tuple)):
+        for k, v in enumerate(value):
+            yield from _elements(v, (*at, k))
+    elif at:
+        yield at, value
+
+
 def _has_bool(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return any(map(_has_bool, value))
@@ -325,18 +344,22 @@ def _narrowing(found: str | None, kind: str) -> str | None:
 def describe(value: Any) -> str:
     """A value in a few words, for messages."""
     if isinstance(value, str):
-        return value
+        return f"the string {short(repr(value))}"
     if isinstance(value, np.ndarray):
         dtype = KINDS.get(value.dtype, str(value.dtype))
         return f"an array {dtype}[{', '.join(map(str, value.shape))}]" if value.ndim else f"{dtype} {value[()]}"
     kind = _kind_of_scalar(value)
     if kind is not None:
-        return f"{'i64' if isinstance(value, int) and kind != 'bool' else kind} {value}"
+        return f"{'i64' if isinstance(value, int) and kind != 'bool' else kind} {short(str(value))}"
     if value is None:
         return "None"
     if isinstance(value, type):
         return f"the class {value.__name__}"
     return f"a {type(value).__name__}"
+
+
+def short(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def infer(value: Any, name: str, function: str, sizes: tuple[shapes.Size, ...] | None = None,

@@ -91,8 +91,29 @@ def test_misaligned_and_read_only_arrays() -> None:
     (np.array(["x"]), VEC), (np.array([object()]), VEC),
 ])
 def test_arrays_that_do_not_fit(value: Any, t: Array) -> None:
-    with pytest.raises(errors.TypeError, match="`v` of f: expected"):
+    with pytest.raises(errors.TypeError, match=r"`v(\[\d\])?` of f: expected"):
         read(value, t)
+
+
+@pytest.mark.parametrize("value, t, says", [
+    ("abc", VEC, "`v` of f: expected f64[n], found the string 'abc'"), (["1", 2], VEC, "`v[0]` of f: expected f64, found the string '1'"),
+    ([1, None], VEC, "`v[1]` of f: expected f64, found None"), ([1, True], VEC, "`v[1]` of f: expected f64, found bool True"),
+    ([True, 1], Array(BOOL, ("n",)), "`v[1]` of f: expected bool, found i64 1"),
+    ([[1, 2], [3, "a"]], Array(F64, ("n", "m")), "`v[1, 1]` of f: expected f64, found the string 'a'"),
+    ([1, 2**64], Array(I64, ("n",)), "`v[1]` of f: 18446744073709551616 is beyond the range of i64"),
+    (10**400, F64, "is beyond the range of f64"), ([10**39], Array(F32, ("n",)), "is beyond the range of f32"),
+])
+def test_what_does_not_fit_is_named(value: Any, t: Scalar | Array, says: str) -> None:
+    with pytest.raises(errors.Error) as info:
+        read(value, t)
+    assert says in info.value.message
+
+
+def test_integers_that_only_a_float_holds() -> None:
+    assert read(10**30, F64) == [1e30]
+    assert read(-(10**30), F32) == [np.float32(-1e30)]
+    (got,) = read([1, 10**30], VEC)
+    assert got.dtype == np.float64 and got.tolist() == [1, 1e30]
 
 
 def test_empty_arrays() -> None:
