@@ -331,7 +331,7 @@ class Function:
         types = self._declared("the derivative")
         with guarded("printing", self._unit.source.text):
             instance = self._unit.instance(text, types, False)
-            params = tuple(Param(identifier(p.name), t) for p, t in zip(self._all.params, types, strict=True))
+            params = tuple(Param(identifier(p.name), t, p.default) for p, t in zip(self._all.params, types, strict=True))
             return program_text(instance, params, name)
 
     def explain(self, stage: str | None = None) -> str:

@@ -7,6 +7,7 @@ them apart, calls the flat one and puts the result together.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -29,17 +30,28 @@ def program_text(instance: Instance, params: Sequence[Param], name: str) -> str:
     leaves = [identifier(leaf.path) for p in params for leaf in shapes.leaves(p.type, p.name)]
     if flat:
         text = print_program(instance.renamed(name, leaves), pretty=True)
-        head = text.split("\n", 1)[0]
+        head, body = text.split("\n", 1)
         if all(f"{p.name}: " in head for p in params):
-            return text  # else a name had to give way to a builtin's
+            for p in params:
+                if default := _default(p):
+                    head = re.sub(rf"\b{p.name}: {p.type}(?=[,)])", rf"\g<0>{default}", head, count=1)
+            return f"{head}\n{body}"  # else a name had to give way to a builtin's
     text = print_program(instance.renamed(f"{name}_flat", leaves), pretty=True)
     types = Types([*(p.type for p in params), instance.result])
     *given, result = types.named
-    head = f"def {name}({', '.join(f'{p.name}: {types.show(t)}' for p, t in zip(params, given, strict=True))}) ="
+    shown = [f"{p.name}: {types.show(t)}{_default(p)}" for p, t in zip(params, given, strict=True)]
+    head = f"def {name}({', '.join(shown)}) ="
     parts = [leaf for p, t in zip(params, given, strict=True) for leaf in _take_apart(p.name, t)]
     outs = [f"r{k}_" for k in range(len(instance.outputs))]
     body = [f"  let {_tuple(outs)} = {name}_flat({', '.join(parts)})", f"  {_put_together(result, iter(_kept(instance, outs)))}"]
     return "\n".join([*types.declarations(), "\n".join([head, *body]), "", text])
+
+
+def _default(p: Param) -> str:
+    """A default that says the same in any program: a number or a bool."""
+    plain = isinstance(p.type, Scalar) and p.default is not None and p.default[0] == "value"
+    text = p.default[1] if p.default is not None else ""
+    return f" = {text}" if plain and re.fullmatch(r"-?\d[\w.]*(e[+-]?\d+)?|true|false", text) else ""
 
 
 def identifier(name: str) -> str:

@@ -137,3 +137,16 @@ def test_a_cotangent_of_other_constructors_in_an_array() -> None:
 
 def test_a_constructor_with_the_name_of_its_type() -> None:
     assert plain(M.Single(2.0, V)) == ["Single", 2.0, [1.0, 2.0, 3.0]]
+
+
+def test_numbers_stay_defaults() -> None:
+    m = dv.compile("""def f(x: f64, s: f64 = -2.5, k: i64 = 3, b: bool = true, e: f64 = 1e-3, t: f64 = pi) = if b then s * x**k * e * t else x
+def g(p: P, s: f64 = 2) = p.x * p.y * s
+type P = {x: f64, y: f64}""")
+    text = dv.grad(m.f).source
+    assert text.startswith("def grad_f(x: f64, s: f64 = -2.5, k: i64 = 3, b: bool = true, e: f64 = 1e-3, t: f64) -> f64 =")
+    again = dv.compile(text).grad_f
+    assert again(2.0, t=3.0) == dv.grad(m.f)(2.0, t=3.0)
+    assert again(2.0, b=False, t=0.0) == 1
+    again = dv.compile(dv.grad(m.g).source).grad_g
+    assert (again({"x": 3.0, "y": 4.0}).x, again({"x": 3.0, "y": 4.0}, 3.0).x) == (8, 12)
