@@ -213,7 +213,7 @@ class Generators(Calls):
             match s.op:
                 case Assert(_, "DV0520", message, (by,)) if (step := poly_of(by)) in divisors:
                     if not self.checked(step - number(1)):
-                        with self.at(s.prov.span or self.b.prov.span):
+                        with self.b.at(s.prov):
                             a = self.atom(step)
                             self.b.assert_(self.b.prim("gt", a, integer(0)), "DV0520", message, a)
 

@@ -30,12 +30,12 @@ def program_text(instance: Instance, params: Sequence[Param], name: str) -> str:
     leaves = [identifier(leaf.path) for p in params for leaf in shapes.leaves(p.type, p.name)]
     if flat:
         text = print_program(instance.renamed(name, leaves), pretty=True)
-        head, body = text.split("\n", 1)
+        head, rest = text.split("\n", 1)
         if all(f"{p.name}: " in head for p in params):
             for p in params:
                 if default := _default(p):
                     head = re.sub(rf"\b{p.name}: {p.type}(?=[,)])", rf"\g<0>{default}", head, count=1)
-            return f"{head}\n{body}"  # else a name had to give way to a builtin's
+            return f"{head}\n{rest}"  # else a name had to give way to a builtin's
     text = print_program(instance.renamed(f"{name}_flat", leaves), pretty=True)
     types = Types([*(p.type for p in params), instance.result])
     *given, result = types.named
