@@ -95,8 +95,7 @@ class Function:
         return next((s for s in self._spans().values()), None)
 
     def _spans(self) -> dict[str, Span]:
-        source = self._unit.source
-        return {p.name: Span(source, *p.place) for p in self._all.params if p.place is not None}
+        return {p.name: self._unit.span_of(p, p.place) for p in self._all.params if p.place is not None}
 
     def _repr_html_(self) -> str:
         """For notebooks: the signature, the documentation and the text."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..compiler import errors
-from ..compiler.errors import Source
+from ..compiler.errors import Source, Span
 from . import shapes, store
 from .guard import guarded
 from .shapes import Param, Signature
@@ -97,6 +97,10 @@ class Unit:
         from .sources import all_sources
 
         return all_sources(self.source, self.folder)
+
+    def span_of(self, p: shapes.Param, place: tuple[int, int, int, int]) -> Span:
+        """Where a parameter stands."""
+        return Span(self.source, *place)
 
     def has_classes(self, t: shapes.Type) -> bool:
         """Do values of this type come back in classes of the caller's own?"""

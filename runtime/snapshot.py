@@ -110,6 +110,16 @@ class Snapshot(Unit):
         self.made = made
         self.owner = {n: item for item in self.items.values() for n in item.names}
 
+    def span_of(self, p: shapes.Param, place: tuple[int, int, int, int]) -> Span:
+        """Where a parameter stands: every input is a text of its own."""
+        for item in self.items.values():
+            d = item.decl.let if isinstance(item.decl, sx.TopLet) else item.decl
+            for mine in d.params if isinstance(d, sx.Def | sx.LetFn) else ():
+                s = mine.span
+                if getattr(mine, "name", None) == p.name and (s.line, s.col, s.end_line, s.end_col) == place:
+                    return s
+        return super().span_of(p, place)
+
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("functions of a session can't be pickled: save the session to a file and load that")
 

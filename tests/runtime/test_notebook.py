@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from pathlib import Path
@@ -70,3 +71,37 @@ def test_a_notebook(tmp_path: Path) -> None:
     outputs = [c.outputs for c in book.cells]
     assert outputs[1][-1]["data"]["text/plain"] == "9.0 : f64" and outputs[2][0]["text"] == "16.0\n"
     assert "<pre>" in outputs[3][0]["data"]["text/html"] and "def grad_f" in outputs[4][0]["data"]["text/plain"]
+
+
+def test_errors_of_calls_show_the_input_that_declared_the_parameter(capsys: pytest.CaptureFixture[str]) -> None:
+    s = shell()
+    s.run_cell("%derivant let k = 2.0")
+    s.run_cell("%%derivant\ndef f(x: f64[n], y: f64[n]) = k * sum(x[i] * y[i] for i)")
+    with pytest.raises(dv.SizeError) as info:
+        dv.grad(s.user_ns["f"])([1.0, 2.0], [1.0])
+    assert "y: f64[n]" in str(info.value) and info.value.span is not None and info.value.span.col == 18
+
+
+def test_the_tour_runs() -> None:
+    """All cells of examples/notebooks/tour.ipynb, from the top; what they print is what is stored."""
+    from scipy.optimize import curve_fit
+
+    path = Path(__file__).resolve().parent.parent.parent / "examples" / "notebooks" / "tour.ipynb"
+    stored = nbformat.read(path, as_version=4)
+    fresh = nbformat.read(path, as_version=4)
+    nbclient.NotebookClient(fresh, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+
+    def texts(notebook: Any) -> list[str]:
+        cells = [c.outputs for c in notebook.cells if c.cell_type == "code"]
+        return ["".join(o.get("text") or o["data"]["text/plain"] for o in outputs).strip() for outputs in cells]
+
+    assert texts(fresh) == texts(stored)
+    years, spots = np.loadtxt(path.parent.parent / "data" / "sunspots.csv", delimiter=",", skiprows=1).T
+    inside = (years >= 1954) & (years < 1965)
+    t, y = years[inside] - 1954, spots[inside]
+    (height, centre, width), covariance = curve_fit(
+        lambda t, a, c, w: a * np.exp(-0.5 * ((t - c) / w) ** 2), t, y, [150.0, 3.0, 1.6])
+    said = " ".join(texts(fresh))
+    assert f"maximum {height:.1f} in {1954 + centre:.2f}, width {width:.2f} years" in said
+    error = float(re.search(r"± ([0-9.]+) years", said)[1])  # type: ignore[index]
+    assert error == pytest.approx(np.sqrt(covariance[1, 1]), rel=0.2)  # Gauss-Newton's curvature there, Newton's here
