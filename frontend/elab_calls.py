@@ -152,7 +152,7 @@ class Calls(Patterns):
                 if instance is not None:
                     return self.call_compiled(instance, values, m, c, span)
         elif c.code.rule is not None:
-            self.not_yet("a derivative rule for a function that takes functions, or that uses a value of the session", span)
+            return self.apply_ruled(c, values, m, span)
         return self.inline(c, values, m, span)
 
     def match_args(self, c: Closure, values: Sequence[Value], span: Span,
@@ -407,6 +407,9 @@ class Calls(Patterns):
         return rebuild(f.result, vars[f.hidden:])
 
     def add_rule(self, c: Closure, f: Compiled) -> None:
+        raise NotImplementedError
+
+    def apply_ruled(self, c: Closure, values: Sequence[Value], m: Match, span: Span) -> Value:
         raise NotImplementedError
 
     # ------------------------------------------------ constructors

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..compiler.build import array_type, close_over
 from ..compiler.errors import Span, TypeError
-from ..compiler.ir import FLOATS, Atom, Block, Const, Function, Scalar, Var
+from ..compiler.ir import FLOATS, Atom, Const, Fill, Function, Var
 from ..compiler.sizes import poly_of
 from . import values as vs
-from .elab_functions import Closure, Compiled
+from .elab_functions import Closure
 from .elab_index import Indexing
 from .elab_types import Match
 from .elab_values import alike
@@ -158,7 +158,7 @@ class Transforms(Indexing):
                 continue
             mine = list(leaves(t)) if t is not None else []
             for k, x in enumerate(leaves(v)):
-                given.append(mine[k].atom if t is not None and x.kind in FLOATS else None)
+                given.append(nonzero(mine[k].atom) if t is not None and x.kind in FLOATS else None)
         with self.at(span):
             vars = self.b.jvp(f.function, f.atoms, given)
         values = self.results(f, vars)
@@ -169,7 +169,7 @@ class Transforms(Indexing):
         self, f: Lifted, cotangent: Value, wrt: Sequence[int], span: Span, linear: bool = False
     ) -> tuple[Value, list[Value]]:
         """(value, cotangents of the arguments `wrt`); `linear`: the function must be linear in them."""
-        cots = [x.atom for x, r in zip(leaves(cotangent), leaves(f.result), strict=True) if r.kind in FLOATS]
+        cots = [nonzero(x.atom) for x, r in zip(leaves(cotangent), leaves(f.result), strict=True) if r.kind in FLOATS]
         positions = [f.positions(k) for k in wrt]
         with self.at(span):
             vars = self.b.vjp(f.function, f.atoms, cots, [p for ps in positions for p in ps], linear)
@@ -292,75 +292,11 @@ class Transforms(Indexing):
                             f"floats; these are {len(given)}", span)
         return list(given)
 
-    # ------------------------------------------------ rules
 
-    def add_rule(self, c: Closure, f: Compiled) -> None:
-        """`derivative f(x, …) along dx = body` as a core function of its own."""
-        rule = c.code.rule
-        assert rule is not None
-        if len(rule.names) != len(c.code.params):
-            self.type_error("DV0405", f"{c.name} has {len(c.code.params)} parameters, the rule names {len(rule.names)}",
-                            rule.span)
-        name = self.fresh_function_name(f"{f.function.name}_derivative")
-        self.functions[name] = Function(name, (), Block((), ()))  # the name is taken: the body may call others
-        with self.own_function(), self.at(rule.span):
-            sizes: dict[Var, Atom] = {}
-            params: list[Value] = []
-            for v in f.params:
-                mine = []
-                for x in leaves(v):
-                    mine.append(self._copy_param(x, sizes))
-                params.append(rebuild(v, mine))
-            for size, p in f.equations:
-                if size in sizes and all(v in sizes for v in p.vars()):
-                    copy = sizes[size]
-                    assert isinstance(copy, Var)
-                    copy.poly = p.substitute(lambda v: poly_of(sizes[v]))
-            tangents: list[Value] = []
-            vars: list[Atom] = [x.atom for v in params for x in leaves(v)]
-            for v, own in zip(params, rule.names, strict=True):
-                if not self.carries_float(v):
-                    continue
-                dots = [Var(f"d{own}", x.atom.type) for x in leaves(v) if x.kind in FLOATS]
-                vars += dots
-                tangents.append(self.tangent_value(v, dots))
-            if not tangents:
-                self.type_error("DV0405", f"no parameter of {c.name} carries floats", rule.span)
-            scope = vs.Env(c.env)
-            for n, v in zip(rule.names, params, strict=True):
-                scope.names[n] = v
-            for n, size in c.typed.sig.sizes.items():
-                if size in sizes and n not in scope.names:
-                    scope.names[n] = Leaf(sizes[size])
-            self.bind_pattern(rule.along, tangents[0] if len(tangents) == 1 else TupleV(tuple(tangents)), scope)
-            result = self.elaborate(rule.body, scope)
-            self.same_structure(f.result, result, rule.body.span, f"{c.name} and its derivative")
-            atoms = [self.to_kind(y, x.kind).atom for x, y in zip(leaves(f.result), leaves(result), strict=True)
-                     if x.kind in FLOATS]
-            body = self.b.finish(atoms)
-            g = Function(name, tuple(v for v in vars if isinstance(v, Var)), body, None, rule.span)
-        self.functions[name] = g
-        f.function = replace(f.function, derivative=name)
-        self.functions[f.function.name] = f.function
-
-    def _copy_param(self, x: Leaf, sizes: dict[Var, Atom]) -> Var:
-        shape: list[Atom] = []
-        for s in x.shape:
-            if isinstance(s, Var):
-                if s not in sizes:
-                    sizes[s] = Var(s.name, Scalar("i64"), nonneg=True)
-                s = sizes[s]
-            shape.append(s)
-        atom = x.atom
-        assert isinstance(atom, Var)
-        if atom in sizes:
-            known = sizes[atom]
-            assert isinstance(known, Var)
-            return known
-        new = Var(atom.name, array_type(x.kind, shape))
-        if atom.type == Scalar("i64"):
-            sizes[atom] = new
-        return new
+def nonzero(a: Atom) -> Atom | None:
+    """None for zeros that are written out, which is how a direction that is none is printed."""
+    x = a.stmt.op.value if isinstance(a, Var) and a.stmt is not None and isinstance(a.stmt.op, Fill) else a
+    return None if isinstance(x, Const) and x.value == 0 else a
 
 
 def of_same_parameters(fn: FnV) -> Closure | None:

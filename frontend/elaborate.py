@@ -4,7 +4,8 @@
 
 Each room of the engine is a class on top of the one before: elab_base (where code goes, size
 equations), elab_values, elab_ops, elab_types (matching), elab_match, elab_calls (functions),
-elab_gens, elab_loops, elab_into, elab_index, elab_transforms.  Builtins get the whole of it.
+elab_gens, elab_loops, elab_into, elab_index, elab_transforms, elab_rules.  Builtins get the
+whole of it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from . import syntax as sx
 from . import values as vs
 from .elab_functions import Closure, Code
 from .elab_match import RecordCtor, SumCtor
-from .elab_transforms import Transforms
+from .elab_rules import Rules
 from .elab_types import Signature
 from .messages_text import parse_message
 from .preview import refused
@@ -27,7 +28,7 @@ from .transforms import Transform, prime, wrt_value
 from .values import Builtin, Env, FnV, GenArg, Leaf, StrV, TupleV, Value, leaves, map_leaves
 
 
-class Elaborator(Transforms):
+class Elaborator(Rules):
     """`prelude(name)` finds a function of the prelude, whatever the program shadows."""
 
     def __init__(self, prelude: Callable[[str], Value | None] | None = None) -> None:

@@ -264,3 +264,53 @@ def test_checks_at_run_time(text: str, args: list[Any], code: str, words: str, a
     assert words in caught.value.message
     assert caught.value.span is not None
     assert caught.value.span.col == at
+
+
+# ---------------------------------------------------------------- stated derivatives of functions that take functions
+
+RULED = """
+def g(x: f64, k: f64 -> f64) -> f64 = k(x) * x
+derivative g(x, k) along dx = (k'(x) * x + g(x, k) / x) * dx
+def each(v: f64[n], k: f64 -> f64, j: i64) -> f64[n] = [k(x) * j for x in v]
+derivative each(v, k, j) along dv = [k'(v[i]) * dv[i] * j for i < n]
+def root(h: (f64, f64[n]) -> f64, x0: f64, p: f64[n]) -> f64 = loop x = x0 for _ < 30 do x - h(x, p) / grad(h)(x, p)
+derivative root(h, x0, p) along (_, dp) =
+  let x = root(h, x0, p)
+  -(grad(h, wrt = p)(x, p) @ dp) / grad(h)(x, p)
+"""
+
+
+@pytest.mark.parametrize(("body", "plain"), [
+    ("grad(fn v -> g(v[0], sin) * v[1])(v)", "grad(fn v -> sin(v[0]) * v[0] * v[1])(v)"),
+    ("grad(fn v -> g(v[0]**2, fn z -> z * v[1] * sin(z * v[2])))(v)",
+     "grad(fn v -> v[0]**4 * v[1] * sin(v[0]**2 * v[2]))(v)"),
+    ("hessian(fn v -> g(v[0]**2, fn z -> z * v[1] * sin(z * v[2])))(v)",
+     "hessian(fn v -> v[0]**4 * v[1] * sin(v[0]**2 * v[2]))(v)"),
+    ("jvp(fn v -> each(v, fn x -> x * x * v[0], n), v, v * v)", "jvp(fn v -> [x * x * v[0] * n for x in v], v, v * v)"),
+    ("jacobian(fn v -> each(v, exp, 2))(v)", "jacobian(fn v -> 2 * exp(v))(v)"),
+    ("hessian(fn v -> root(fn (x, p) -> x * x - p[0] * p[1]**2, 1.0, v**2))(v)", "hessian(fn v -> abs(v[0] * v[1]**2))(v)"),
+])
+def test_rules_of_functions_that_take_functions(body: str, plain: str) -> None:
+    m = dv.compile(f"{RULED}def f(v: f64[n]) = {body}\ndef want(v: f64[n]) = {plain}")
+    assert same(m.f(V), m.want(V))
+    assert same(dv.compile(m.f.explain("core")).f(V), m.want(V))
+
+
+def test_such_a_rule_is_what_is_used_and_is_checked() -> None:
+    text = "def g(x: f64, k: f64 -> f64) -> f64 = k(x)\nderivative g(x, k) along dx = {}\ndef f(x: f64) = (fn x -> g(x, sin))'(x)"
+    assert run(text.format("5 * dx"), "f", 1.0) == 5
+    for body in ("dx * dx", "5 + dx"):
+        with pytest.raises(Error) as caught:
+            dv.compile(text.format(body))
+        assert caught.value.code == "DV0410"
+        assert caught.value.span is not None
+        assert caught.value.span.line == 2
+
+
+@pytest.mark.parametrize(("body", "want"), [
+    ("jvp(fn w -> w * w, v, zeros(n))", (V * V, 0 * V)), ("jvp(fn x -> x * x, v[0], 0)", (1.0, 0.0)),
+    ("vjp(fn w -> (sum(w), w), v)[1]((0, zeros(n)))", 0 * V), ("vjp(fn w -> (sum(w), w), v)[1]((1, zeros(n)))", 0 * V + 1),
+    ("jvp(fn (a, b) -> a + b * b, (v, v), (zeros(n), zeros(n)))[1]", 0 * V),
+])
+def test_directions_that_are_zero(body: str, want: Any) -> None:
+    assert same(run(f"def f(v: f64[n]) = {body}", "f", V), want)
