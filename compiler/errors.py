@@ -169,8 +169,16 @@ class InternalError(Error, RuntimeError):
 
 
 def bundle(errors: list[Error]) -> Error:
-    """One error that stands for all of `errors` (at least one), in the order of the source."""
-    ordered = sorted(errors, key=lambda e: (e.span.line, e.span.col) if e.span else (0, 0))
+    """One error that stands for all of `errors` (at least one), in the order of the source, file by file."""
+    files: dict[object, int] = {}
+    for e in errors:
+        files.setdefault(e.span.source.name if e.span and e.span.source else None, len(files))
+
+    def place(e: Error) -> tuple[int, int, int]:
+        span = e.span
+        return (files[span.source.name if span.source else None], span.line, span.col) if span else (files[None], 0, 0)
+
+    ordered = sorted(errors, key=place)
     if len(ordered) == 1:
         return ordered[0]
     first = ordered[0]

@@ -97,6 +97,14 @@ def states(start: str) -> States:
     return States(_tables()[0].parse_interactive("", start).parser_state.parse_conf)
 
 
+def raw_tree(chunk: Chunk) -> Any:
+    """The grammar's own tree of a declaration that `parse` accepts, with all its tokens."""
+    interactive = _raw_parser().parse_interactive("", "decl")
+    for token in chunk.tokens:
+        interactive.parser_state.feed_token(token)  # type: ignore[arg-type]
+    return interactive.parser_state.feed_token(end_token(chunk.tokens), True)  # type: ignore[arg-type]
+
+
 def _raise(errors: list[SyntaxError]) -> None:
     if errors:
         several: list[Error] = list(errors)
@@ -231,17 +239,28 @@ class _NoLexer(Lexer):
 
 @cache
 def _tables() -> tuple[lark.Lark, Builder]:
-    """The parser: its tables from the cache, or computed (a third of a second) and put there."""
-    grammar = _GRAMMAR.read_text(encoding="utf-8")
+    """The parser with its builder."""
     builder = Builder()
+    return _parser(builder), builder
+
+
+@cache
+def _raw_parser() -> lark.Lark:
+    """The parser that leaves the grammar's own trees."""
+    return _parser(None)
+
+
+def _parser(builder: Builder | None) -> lark.Lark:
+    """Its tables are from the cache, or computed (a third of a second) and put there."""
+    grammar = _GRAMMAR.read_text(encoding="utf-8")
     file = _cache_file(grammar)
     try:
-        return _load(file.read_text(encoding="ascii"), builder), builder
+        return _load(file.read_text(encoding="ascii"), builder)
     except Exception:  # noqa: BLE001  # absent, truncated, of another lark: whatever it is, compute anew
         built = build(grammar, builder)
     with suppress(OSError, ValueError, TypeError, KeyError):  # no place to write it: works without
         _write(file, _dump(built))
-    return built, builder
+    return built
 
 
 def _dump(built: lark.Lark) -> str:
@@ -252,7 +271,7 @@ def _dump(built: lark.Lark) -> str:
     return json.dumps({"data": data, "memo": memo})
 
 
-def _load(text: str, builder: Builder) -> lark.Lark:
+def _load(text: str, builder: Builder | None) -> lark.Lark:
     stored = json.loads(text, object_hook=_int_keys)
     data = stored["data"]
     data["options"].update(transformer=builder, lexer=_NoLexer)
@@ -261,7 +280,7 @@ def _load(text: str, builder: Builder) -> lark.Lark:
     return loaded
 
 
-def build(grammar: str, builder: Builder, *, strict: bool = False) -> lark.Lark:
+def build(grammar: str, builder: Builder | None, *, strict: bool = False) -> lark.Lark:
     """The parser of a grammar, from scratch; `strict` refuses conflicts."""
     return lark.Lark(grammar, parser="lalr", lexer=_NoLexer, start=["decl", "expr"], strict=strict,
                      keep_all_tokens=True, maybe_placeholders=False, transformer=builder)

@@ -1,4 +1,4 @@
-"""The command `derivant`: run, grad, check, explain.
+"""The command `derivant`: run, grad, check, explain; the other commands have files of their own.
 
 Results go to stdout, everything else to stderr.  Exit codes: 0 fine, 1 the program or its data is
 wrong, 2 usage, 70 our own fault (a reproducer is written), 130 interrupted.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
 
 from ..compiler import errors
-from . import data, guard
+from . import console, data, guard
 
 FINE, WRONG, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
 STAGES = ("parsed", "typed", "core", "derivative", "optimised", "loops", "llvm", "asm")
@@ -51,23 +52,8 @@ def run_command(argv: list[str]) -> int:
         if e.code == "DV0510":
             click.echo("derivant: interrupted", err=True)
             return INTERRUPTED
-        click.echo(e.to_json() if as_json else e.render(_color()), err=True)
+        click.echo(e.to_json() if as_json else e.render(console.color()), err=True)
         return WRONG
-
-
-def _color() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-
-
-def _print(text: str) -> None:
-    """To stdout in UTF-8, whatever the locale says."""
-    out = getattr(sys.stdout, "buffer", None)
-    if out is None:
-        sys.stdout.write(text + "\n")
-    else:
-        sys.stdout.flush()
-        out.write(text.encode("utf-8", "surrogateescape") + b"\n")
-        out.flush()
 
 
 def _shown(line: str) -> None:
@@ -79,11 +65,26 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value:
         from .. import __version__
 
-        _print(f"derivant {__version__}")
+        console.result(f"derivant {__version__}")
         ctx.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True,
+_ELSEWHERE = {"fmt": "cli_fmt"}
+"""Commands that are read when they are used: `fmt` is the `fmt` of cli_fmt.py."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name in _ELSEWHERE:
+            command: click.Command = getattr(import_module(f".{_ELSEWHERE[name]}", __package__), name)
+            return command
+        return super().get_command(ctx, name)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True,
              epilog="Example: derivant run model.dv --arg n=3")
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version,
               help="Print the version and exit.")
@@ -136,7 +137,7 @@ def run(file: str, name: str, args: tuple[str, ...], out: str | None, as_json: b
     result = function(**values)
     if out is not None:
         output.save(result, out)
-    _print(_as_json(result) if as_json else show.show(result))
+    console.result(_as_json(result) if as_json else show.show(result))
 
 
 def _as_json(result: Any) -> str:
@@ -158,7 +159,7 @@ def grad(file: str, name: str, wrt: str | None, mode: str) -> None:
 
     function = load_file(file)[name]
     names = [w.strip() for w in wrt.split(",")] if wrt else None
-    _print(function.derivative_source(names, mode).rstrip("\n"))
+    console.result(function.derivative_source(names, mode).rstrip("\n"))
 
 
 @cli.command("check", epilog="Example: derivant check model.dv")
@@ -174,11 +175,11 @@ def check(file: str, as_json: bool) -> None:
         raise
     except errors.Error as e:
         if as_json:
-            _print(e.to_json())
+            console.result(e.to_json())
             raise click.exceptions.Exit(WRONG) from None
         raise
     if as_json:
-        _print("[]")
+        console.result("[]")
     else:
         click.echo(f"{file}: {count} function{'' if count == 1 else 's'}, no errors", err=True)
 
@@ -195,7 +196,7 @@ def explain(file: str, name: str, stage: str | None, as_json: bool) -> None:
     from .api import load_file
 
     text = load_file(file)[name].explain(stage)
-    _print(json.dumps({"function": name, "stage": stage, "text": text}) if as_json else text.rstrip("\n"))
+    console.result(json.dumps({"function": name, "stage": stage, "text": text}) if as_json else text.rstrip("\n"))
 
 
 @cli.command("repl", epilog="Examples: derivant repl model.dv; derivant repl -e '1 + 1'; derivant repl < script.dv")

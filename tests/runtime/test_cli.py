@@ -14,52 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from .commands import PROGRAM, Run
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-PROGRAM = """
-type Row = {a: f64, b: i64}
-type Fit = {total: f64, rows: i64}
-
-def main(data: Row[n] = "data.csv", scale: f64 = 1.0) -> Fit =
-  Fit(total = scale * sum(data[i].a for i), rows = n)
-
-def loss(w: f64[n], x: f64[n]) -> f64 = sum((w[i] - x[i]) ** 2 for i)
-
-def table(n: i64) -> f64[n, 2] = [f64(i * j) for i < n, j < 2]
-
-def fails(x: f64) -> f64 =
-  assert x > 0, "x is {x}"
-  x
-"""
-
-
-class Run:
-    def __init__(self, folder: Path, cache: Path) -> None:
-        self.folder = folder
-        self.cache = cache
-
-    def __call__(self, *args: str, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "derivant", *args], cwd=self.folder, input=stdin, capture_output=True, text=True, check=False,
-            env={**os.environ, "DERIVANT_CACHE_DIR": str(self.cache), **env}, timeout=300, encoding="utf-8",
-        )
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def run(tmp_path: Path, shared: Path) -> Run:
-    (tmp_path / "p.dv").write_text(PROGRAM)
-    (tmp_path / "data.csv").write_text("a,b\n1.5,2\n2.5,3\n")
-    return Run(tmp_path, shared)
-
-
-@pytest.fixture
-def fresh(run: Run) -> Run:
-    """With a cache of its own."""
-    return Run(run.folder, run.folder / "cache")
 
 
 def test_run(run: Run) -> None:

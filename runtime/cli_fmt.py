@@ -1,0 +1,74 @@
+"""`derivant fmt`: programs in canonical layout."""
+
+from __future__ import annotations
+
+import click
+
+from ..compiler import errors
+from ..compiler.errors import Source
+from . import console, data, files, guard
+
+
+@click.command("fmt", epilog="Example: derivant fmt model.dv tests/    Example: derivant fmt --check .")
+@click.argument("paths", metavar="FILE…", nargs=-1, required=True)
+@click.option("--check", is_flag=True, help="Write nothing; list what would change, and exit with 1 if anything would.")
+@click.option("--diff", is_flag=True, help="Write nothing; print the changes.")
+def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> int:
+    """Format programs: files, all .dv files below folders, or - from standard input to standard output.
+
+    The layout is canonical: 100 columns, blocks by two blanks, one blank around operators.  Comments stay
+    where they are, and so does what you decide: a body on a line of its own, an empty line here and there,
+    a comma behind the last element, which keeps a bracket open.  Line breaks become \\n.
+    """
+    changed, wrong, total = 0, [], 0
+    for name in files.programs(paths):
+        total += 1
+        try:
+            before = files.read(name)
+            text = data.decode(before, name)
+            after = formatted(text, "<stdin>" if name == "-" else name)
+            same = before == after.encode()
+            changed += not same
+            if diff and not same:
+                console.result(_difference(text, after, name), end="")
+            if check and not same and not diff:
+                console.result(name)
+            if not (check or diff):
+                if name == "-":
+                    console.result(after, end="")
+                elif not same:
+                    files.overwrite(name, after.encode())
+        except errors.InternalError:
+            raise
+        except errors.Error as e:
+            wrong += list(e.errors)
+    if paths != ("-",):
+        verb = "would change" if check or diff else "formatted"
+        console.note(f"{console.count(changed, 'file')} {verb}, {total - changed} as they should be"
+                     if total else "no .dv files")
+    if wrong:
+        raise errors.bundle(wrong)
+    return 1 if check and changed else 0
+
+
+def formatted(text: str, name: str) -> str:
+    """The canonical text of a program; a fault of ours is one error that says so."""
+    from ..frontend.formatter import format_source
+
+    with guard.guarded("formatting", text):
+        return format_source(Source(name, text))
+
+
+def _difference(before: str, after: str, name: str) -> str:
+    """A unified diff, coloured on a terminal."""
+    import difflib
+    import sys
+
+    out = []
+    for line in difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), name, name):
+        style = {"+": console.GREEN, "-": console.RED, "@": console.CYAN}.get(line[:1])
+        text = line.rstrip("\r\n")
+        out.append(console.styled(text, style, stream=sys.stdout) if style else text)
+        if not line.endswith("\n"):
+            out.append("\\ no line break at the end")
+    return "\n".join([*out, ""])
