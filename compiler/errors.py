@@ -102,8 +102,12 @@ class Error(Exception):
     def __str__(self) -> str:
         return self.render()
 
+    def to_dicts(self) -> list[dict[str, object]]:
+        """The errors as JSON takes them."""
+        return [_as_dict(e) for e in self.errors]
+
     def to_json(self) -> str:
-        return json.dumps([_as_dict(e) for e in self.errors])
+        return json.dumps(self.to_dicts())
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.code, self.message, self.span, self.labels, self.notes,
@@ -255,7 +259,8 @@ def _render(e: Error, color: bool) -> str:
                     sign = ("^" if primary else "─") * (end - col)
                     hue = red if primary else blue
                     out.append(f"{' ' * pad} {blue}│{off} {' ' * (col - 1)}{hue}{sign} {remark}{off}".rstrip())
-    out += [f"{' ' * pad} = {note}" for note in e.notes]
+    hang = "\n" + " " * (pad + 3)
+    out += [f"{' ' * pad} = {note.replace(chr(10), hang)}" for note in e.notes]
     if e.help:
         out.append(f"{' ' * pad} {bold}help:{off} {e.help}")
     return "\n".join(out)

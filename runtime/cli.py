@@ -69,7 +69,7 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-_ELSEWHERE = {"fmt": "cli_fmt"}
+_ELSEWHERE = {"fmt": "cli_fmt", "test": "cli_test"}
 """Commands that are read when they are used: `fmt` is the `fmt` of cli_fmt.py."""
 
 

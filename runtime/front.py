@@ -10,11 +10,12 @@ from ..compiler import errors
 from ..compiler.errors import Source, Span
 from ..compiler.ir import Program, Scalar, Var
 from ..compiler.sizes import Poly, number, of_factor
-from ..frontend import modules
+from ..frontend import modules, test_parts
 from ..frontend import syntax as sx
 from ..frontend import types as ty
 from ..frontend.elab_functions import Closure, Code, Typed, is_mono
 from ..frontend.elab_types import Signature as Sizes
+from ..frontend.names import names_in
 from ..frontend.parser import parse_expr
 from ..frontend.values import record_sizes, type_of
 from ..passes.differentiate import resolve
@@ -69,7 +70,7 @@ class Front:
                         found = ty.RecordT(found, tuple(of_factor(v) for v in found.size_vars))
                     if isinstance(found, ty.RecordT | ty.SumT):
                         types.append(outside(found))
-        return Outline(tuple(functions), tuple(types))
+        return Outline(tuple(functions), tuple(types), tuple(t.name for t in self.module.tests))
 
     def text_of(self, name: str) -> str:
         for d in self.module.program.decls:
@@ -79,6 +80,30 @@ class Front:
                 head = "".join(f"## {line}".rstrip() + "\n" for line in doc.splitlines()) if doc else ""
                 return head + text_at(d.span) + "\n"
         raise errors.NameError("DV0604", f"{self.source.name} has no function {name}")
+
+    def names_in(self, name: str) -> set[str]:
+        found: set[str] = set()
+        todo = [name]
+        while todo:
+            at = todo.pop()
+            if at not in found:
+                found.add(at)
+                d = self.module.decls.get(at)
+                todo += names_in(d) if d is not None else ()
+        return found
+
+    def test_parts(self, k: int) -> list[tuple[Span, str | None]]:
+        return [(p.condition.span, p.relation) for p in test_parts.parts(self.module.tests[k])]
+
+    def _test(self, text: str) -> modules.Instance:
+        """A test, one of its conditions, or the pair of what that compares."""
+        _, k, *more = text.split()
+        test = self.module.tests[int(k)]
+        if not more:
+            return self.module.test_instance(test)
+        part = test_parts.parts(test)[int(more[1])]
+        value = part.condition if more[0] == "part" else test_parts.both(part)
+        return self.module.instantiate_expr(test_parts.whole(test, value))
 
     # ------------------------------------------------------------ signatures
 
@@ -136,7 +161,9 @@ class Front:
 
     def _instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Made:
         given, names = self._inside(types)
-        if plain:
+        if plain and " " in text:
+            made = self._test(text)
+        elif plain:
             fn = self.module.closure(text)
             assert isinstance(fn, Closure)
             made = self.module.instantiate(text, None if is_mono(fn) else given)

@@ -275,6 +275,10 @@ class Function:
     def _types(self) -> Sequence[shapes.Type]:
         return self._unit.outline().types
 
+    def compile_for(self, values: Sequence[Any]) -> None:
+        """Makes the machine code for arguments like these."""
+        self._instance((_ALL, self.types_of(values))).compiled()
+
     def result_of(self, values: Sequence[Any]) -> shapes.Type:
         """The type of the result for these arguments; sizes that no argument names are open."""
         types = self.types_of(values)

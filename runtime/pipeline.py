@@ -42,10 +42,11 @@ Run = Callable[[Sequence[Any]], Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What a program offers: its functions in order, and its types."""
+    """What a program offers: its functions in order, its types, and the names of its tests."""
 
     functions: tuple[str, ...]
     types: tuple[shapes.Type, ...]
+    tests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +156,24 @@ class Unit:
         with self.lock:
             return self.front.text_of(name)
 
+    def names_in(self, name: str) -> set[str]:
+        """The names that a function uses, and those that the program's functions among them use."""
+        with self.lock:
+            return self.front.names_in(name)
+
+    def test_parts(self, k: int) -> list[tuple[Span, str | None]]:
+        """The conditions of a test: where each stands, and how it compares two sides, if it does."""
+        with self.lock:
+            return self.front.test_parts(k)
+
     # ------------------------------------------------------------ functions for types
 
     def instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Instance:
-        """The function `text` (a name if `plain`, else an expression) for arguments of these types."""
+        """The function `text` (a name if `plain`, else an expression) for arguments of these types.
+
+        Plain texts with blanks are tests: `test 2`, its second condition `test 2 part 1`, the pair of what that
+        compares `test 2 sides 1`.
+        """
         key = (text, types)
         with self.lock:
             found = self._instances.get(key)
@@ -172,11 +187,11 @@ def _leaf(p: ParamInfo | ResultInfo) -> shapes.Type:
 
 
 def _outline_to_json(o: Outline) -> Any:
-    return {"functions": o.functions, "types": [shapes.to_json(t) for t in o.types]}
+    return {"functions": o.functions, "types": [shapes.to_json(t) for t in o.types], "tests": o.tests}
 
 
 def _outline_from_json(data: Any) -> Outline:
-    return Outline(tuple(data["functions"]), tuple(map(shapes.from_json, data["types"])))
+    return Outline(tuple(data["functions"]), tuple(map(shapes.from_json, data["types"])), tuple(data["tests"]))
 
 
 def _unit(name: str, text: str, folder: str | None, backend: str) -> Unit:
@@ -292,12 +307,14 @@ class Instance:
 
     def run(self, leaves: Sequence[Any]) -> Sequence[Any]:
         """The leaves of the result of these leaves of arguments."""
-        runner = self._runner
-        if runner is None:
-            with self._lock:
-                runner = self._runner or self._make_runner()
-                self._runner = runner
-        return runner(leaves)
+        return (self._runner or self.compiled())(leaves)
+
+    def compiled(self) -> Run:
+        """What `run` calls, ready."""
+        with self._lock:
+            if self._runner is None:
+                self._runner = self._make_runner()
+            return self._runner
 
     def shorten(self) -> None:
         """From now on leaves go the short way into machine code, where there is one."""
