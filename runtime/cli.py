@@ -184,19 +184,41 @@ def check(file: str, as_json: bool) -> None:
         click.echo(f"{file}: {count} function{'' if count == 1 else 's'}, no errors", err=True)
 
 
-@cli.command("explain", epilog="Example: derivant explain model.dv loss --stage optimised")
-@_file
-@click.argument("name")
+@cli.command("explain", epilog="Example: derivant explain model.dv loss --stage optimised    "
+                               "Example: derivant explain DV0312")
+@click.argument("file", metavar="FILE|CODE", required=False)
+@click.argument("name", required=False)
 @click.option("--stage", type=click.Choice(STAGES), help="Print the program after this stage.")
+@click.option("--codes", "listing", is_flag=True, help="List the codes of all errors.")
 @_json
-def explain(file: str, name: str, stage: str | None, as_json: bool) -> None:
-    """What the compiler makes of NAME: its stages, the rules that fired."""
-    import json
-
+def explain(file: str | None, name: str | None, stage: str | None, listing: bool, as_json: bool) -> None:
+    """What the compiler makes of NAME: its stages, the rules that fired.  Or what an error's CODE means."""
+    from . import codes
     from .api import load_file
 
+    if listing:
+        pages = [codes.page(c) for c in codes.codes()]
+        if as_json:
+            console.result_json([{"code": p.code, "title": p.title} for p in pages])
+        else:
+            console.result("\n".join(f"{p.code}  {p.title}" for p in pages))
+        return
+    if file is None:
+        raise click.UsageError("give a FILE and a NAME, or the CODE of an error")
+    if name is None and codes.CODE.fullmatch(file) and not os.path.exists(file):
+        page = codes.page(file)
+        if as_json:
+            console.result_json({"code": page.code, "title": page.title, "text": page.text})
+        else:
+            console.result(codes.for_terminal(page, console.color(sys.stdout)))
+        return
+    if name is None:
+        raise click.UsageError("Missing argument 'NAME'.")
     text = load_file(file)[name].explain(stage)
-    console.result(json.dumps({"function": name, "stage": stage, "text": text}) if as_json else text.rstrip("\n"))
+    if as_json:
+        console.result_json({"function": name, "stage": stage, "text": text})
+    else:
+        console.result(text.rstrip("\n"))
 
 
 @cli.command("repl", epilog="Examples: derivant repl model.dv; derivant repl -e '1 + 1'; derivant repl < script.dv")
