@@ -125,12 +125,24 @@ class Cache:
                 path.unlink()
                 total -= size
 
+    def usage(self) -> tuple[int, int]:
+        """How many files there are, and their bytes."""
+        sizes = []
+        for path in self._ours():
+            with contextlib.suppress(OSError):
+                sizes.append(path.stat().st_size)
+        return len(sizes), sum(sizes)
+
     def clear(self) -> None:
-        """Removes all entries."""
+        """Removes all entries, and what else was put here."""
         if self.usable:
-            for path in self.path.glob("*" + _SUFFIX):
+            for path in self._ours():
                 with contextlib.suppress(OSError):
                     path.unlink()
+
+    def _ours(self) -> list[Path]:
+        """Entries, debris, and tables of the grammar."""
+        return [p for pattern in ("*" + _SUFFIX, "*.tmp", "grammar-*.json*") for p in self.path.glob(pattern)]
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from ..compiler import errors
-from . import console, data, guard
+from . import console, data, guard, progress
 
 FINE, WRONG, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
 STAGES = ("parsed", "typed", "core", "derivative", "optimised", "loops", "llvm", "asm")
@@ -29,7 +29,7 @@ def run_command(argv: list[str]) -> int:
     """The exit code of a command line; never raises."""
     as_json = "--json" in argv
     try:
-        with guard.guarded("command line", " ".join(argv)):
+        with guard.guarded("command line", " ".join(argv)), progress.watched():
             code = cli.main(argv, prog_name="derivant", standalone_mode=False)
             sys.stdout.flush()
         return code if isinstance(code, int) else FINE
@@ -39,26 +39,26 @@ def run_command(argv: list[str]) -> int:
         e.show(sys.stderr)
         return USAGE
     except (KeyboardInterrupt, click.Abort):
-        click.echo("derivant: interrupted", err=True)
+        console.note("derivant: interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # The reader has had enough; what is still buffered must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
     except errors.InternalError as e:
-        click.echo(e.to_json() if as_json else f"derivant: {e.message}", err=True)
+        console.note(e.to_json() if as_json else f"derivant: {e.message}")
         return FAULT
     except errors.Error as e:
         if e.code == "DV0510":
-            click.echo("derivant: interrupted", err=True)
+            console.note("derivant: interrupted")
             return INTERRUPTED
-        click.echo(e.to_json() if as_json else e.render(console.color()), err=True)
+        console.note(e.to_json() if as_json else e.render(console.color()))
         return WRONG
 
 
 def _shown(line: str) -> None:
     """What a program shows is no result: it goes to stderr."""
-    click.echo(line, err=True)
+    console.note(line)
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -69,7 +69,10 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-_ELSEWHERE = {"fmt": "cli_fmt", "test": "cli_test"}
+_ELSEWHERE = {
+    "bench": "cli_bench", "cache": "cli_doctor", "completion": "cli_completion", "doctor": "cli_doctor", "fmt": "cli_fmt",
+    "test": "cli_test",
+}
 """Commands that are read when they are used: `fmt` is the `fmt` of cli_fmt.py."""
 
 
@@ -99,14 +102,14 @@ def cli(ctx: click.Context) -> int | None:
     return FINE
 
 
-_file = click.argument("file", metavar="FILE")
+_file = click.argument("file", metavar="FILE", type=click.Path())
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
 _backend = click.option("--backend", type=click.Choice(["llvm", "interpreter", "loops"]), default=None, hidden=True)
 
 
 @cli.command("run", epilog="Example: derivant run fit.dv --arg rate=0.1 --arg data=points.csv --out fit.npz")
 @_file
-@click.argument("name", default="main")
+@click.argument("name", default="main", shell_complete=console.functions_of_file)
 @click.option("--arg", "args", multiple=True, metavar="NAME=VALUE",
               help="A number, true, false, JSON, or a file: .npy .npz .csv .json .txt.")
 @click.option("--out", metavar="FILE", help="Save the result as .npz, .json, .npy or .csv.")
@@ -117,14 +120,7 @@ def run(file: str, name: str, args: tuple[str, ...], out: str | None, as_json: b
     from . import output, show
     from .api import load_file
 
-    texts: dict[str, str] = {}
-    for arg in args:
-        key, equals, text = arg.partition("=")
-        if not equals or not key.strip():
-            raise click.BadParameter(f"{arg!r} is not of the form NAME=VALUE", param_hint="--arg")
-        if key.strip() in texts:
-            raise click.BadParameter(f"{key.strip()} is given twice", param_hint="--arg")
-        texts[key.strip()] = text
+    texts = console.pairs(args, "--arg")
     if out is not None:
         output.check_path(out)
     function = load_file(file, backend, _shown)[name]
@@ -150,7 +146,7 @@ def _as_json(result: Any) -> str:
 
 @cli.command("grad", epilog="Example: derivant grad model.dv loss --wrt weights,bias")
 @_file
-@click.argument("name")
+@click.argument("name", shell_complete=console.functions_of_file)
 @click.option("--wrt", metavar="NAMES", help="Parameters, by comma (default: the first).")
 @click.option("--mode", type=click.Choice(["reverse", "forward"]), default="reverse", show_default=True)
 def grad(file: str, name: str, wrt: str | None, mode: str) -> None:
@@ -162,7 +158,8 @@ def grad(file: str, name: str, wrt: str | None, mode: str) -> None:
     console.result(function.derivative_source(names, mode).rstrip("\n"))
 
 
-@cli.command("check", epilog="Example: derivant check model.dv")
+@cli.command("check", short_help="Check the types of a program.",
+             epilog="Example: derivant check model.dv    Example: derivant check - --json < model.dv")
 @_file
 @_json
 def check(file: str, as_json: bool) -> None:
@@ -181,13 +178,13 @@ def check(file: str, as_json: bool) -> None:
     if as_json:
         console.result("[]")
     else:
-        click.echo(f"{file}: {count} function{'' if count == 1 else 's'}, no errors", err=True)
+        console.note(f"{file}: {console.count(count, 'function')}, no errors")
 
 
-@cli.command("explain", epilog="Example: derivant explain model.dv loss --stage optimised    "
+@cli.command("explain", short_help="A function after any stage; an error's code.", epilog="Example: derivant explain model.dv loss --stage optimised    "
                                "Example: derivant explain DV0312")
-@click.argument("file", metavar="FILE|CODE", required=False)
-@click.argument("name", required=False)
+@click.argument("file", metavar="FILE|CODE", required=False, type=click.Path())
+@click.argument("name", required=False, shell_complete=console.functions_of_file)
 @click.option("--stage", type=click.Choice(STAGES), help="Print the program after this stage.")
 @click.option("--codes", "listing", is_flag=True, help="List the codes of all errors.")
 @_json

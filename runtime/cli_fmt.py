@@ -9,8 +9,8 @@ from ..compiler.errors import Source
 from . import console, data, files, guard
 
 
-@click.command("fmt", epilog="Example: derivant fmt model.dv tests/    Example: derivant fmt --check .")
-@click.argument("paths", metavar="FILE…", nargs=-1, required=True)
+@click.command("fmt", short_help="Format programs.", epilog="Example: derivant fmt model.dv tests/    Example: derivant fmt --check .")
+@click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=click.Path())
 @click.option("--check", is_flag=True, help="Write nothing; list what would change, and exit with 1 if anything would.")
 @click.option("--diff", is_flag=True, help="Write nothing; print the changes.")
 def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> int:

@@ -13,8 +13,8 @@ from . import console, files
 SLOW = 1.0  # seconds that are worth saying
 
 
-@click.command("test", epilog="Example: derivant test model.dv    Example: derivant test . -k loss --gradients")
-@click.argument("paths", metavar="FILE…", nargs=-1, required=True)
+@click.command("test", short_help="Run tests; check derivatives.", epilog="Example: derivant test model.dv    Example: derivant test . -k loss --gradients")
+@click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=click.Path())
 @click.option("-k", "wanted", metavar="NAME", default="", help="Only what has NAME in its name.")
 @click.option("--gradients", is_flag=True, help="Check every function that can be differentiated, too: forward and in "
                                                 "reverse against finite differences, at random points.")

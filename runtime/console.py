@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Any, TextIO
 
+from . import progress
+
 
 def color(stream: TextIO | None = None) -> bool:
     """Whether to colour what goes to a stream (stderr): `NO_COLOR`, then `FORCE_COLOR`, then: a terminal?"""
@@ -29,6 +31,7 @@ BOLD, DIM, RED, GREEN, YELLOW, CYAN = 1, 2, 31, 32, 33, 36
 
 def result(text: str, end: str = "\n") -> None:
     """To stdout in UTF-8, whatever the locale says."""
+    progress.clear()
     out = getattr(sys.stdout, "buffer", None)
     if out is None:
         sys.stdout.write(text + end)
@@ -46,9 +49,38 @@ def note(text: str) -> None:
     """A line to stderr."""
     import click
 
-    click.echo(text, err=True)
+    progress.clear()
+    click.echo(text, err=True, color=True)  # what is coloured is decided above
 
 
 def count(n: int, what: str) -> str:
     """`1 file`, `2 files`."""
     return f"{n} {what}{'' if n == 1 else 's'}"
+
+
+def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
+    """What an option `NAME=VALUE` was given, by name."""
+    import click
+
+    found: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            raise click.BadParameter(f"{text!r} is not of the form NAME=VALUE", param_hint=option)
+        if key in found:
+            raise click.BadParameter(f"{key} is given twice", param_hint=option)
+        found[key] = value
+    return found
+
+
+def functions_of_file(ctx: Any, param: Any, incomplete: str) -> list[str]:
+    """The functions of the FILE before, for the shell's completion."""
+    from ..compiler import errors
+    from .api import load_file
+
+    try:
+        names = load_file(ctx.params["file"])._unit.outline().functions
+    except (errors.Error, KeyError, TypeError):
+        return []
+    return [n for n in names if n.startswith(incomplete)]

@@ -202,9 +202,7 @@ class _Point:
     def forward(self) -> np.ndarray[Any, Any]:
         """J v."""
         along = tuple(arguments.value(self.direction[k], self.types[k]) for k in self.active)
-        values = self._values(self.leaves)
-        _, tangent = api.jvp(self.f, tuple(values) if len(values) > 1 else values[0],
-                             along if len(along) > 1 or len(values) > 1 else along[0])
+        _, tangent = api.jvp(self.f, tuple(self._values(self.leaves)), along)
         return self._flat_result(tangent)
 
     def reverse(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

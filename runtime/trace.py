@@ -21,10 +21,27 @@ def log(channel: str, text: str) -> None:
 
 @contextlib.contextmanager
 def timed(channel: str, what: str) -> Iterator[None]:
-    """Logs how long the block took."""
+    """Logs how long the block took; of `compile`, remembers what is going on."""
     start = time.perf_counter()
-    yield
+    if channel == "compile":
+        _stages.append((what, time.monotonic()))
+    try:
+        yield
+    finally:
+        if channel == "compile":
+            _stages.pop()
     log(channel, f"{what} {1e3 * (time.perf_counter() - start):.1f} ms")
+
+
+_stages: list[tuple[str, float]] = []
+
+
+def current() -> tuple[str, float] | None:
+    """The stage of compilation that is running, and since when (`time.monotonic`) one is."""
+    try:
+        return _stages[-1][0], _stages[0][1]
+    except IndexError:
+        return None
 
 
 def verifying() -> bool:

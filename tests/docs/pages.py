@@ -2,6 +2,7 @@
 
     ```dv                 a whole program: it must check
     ```dv model.dv        the same, and it is a file of this name for the blocks after it
+    ```dv unchecked a.dv  a file of this name, that need not be right
     ```dv eval            declarations, then lines `expression  # value`
     ```dv error DV0301    a program that must be refused with this code
     ```python             runs; all of a page share their names; a `text` block right behind is what it prints
@@ -100,6 +101,8 @@ def _run(b: Block, after: Block | None, names: dict[str, Any]) -> Iterator[tuple
                 assert code in [one.code for one in e.errors], f"{e.code} instead of {code}: {e}"
             else:
                 raise AssertionError(f"this should be refused with {code}")
+        case "dv" if b.info.startswith("unchecked "):
+            Path(b.info.split()[1]).write_text(b.text, encoding="utf-8")
         case "dv" if b.info:
             Path(b.info).write_text(b.text, encoding="utf-8")
             load(b.info)

@@ -200,3 +200,10 @@ def test_what_is_no_program_is_refused_as_usual() -> None:
 def test_long_chains() -> None:
     formatted("let a = " + " + ".join(["x"] * 3000))
     formatted("let a = " + " else ".join(f"if c{k} then {k}" for k in range(800)) + " else 0")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.dv")), ids=lambda p: p.name)
+def test_examples_are_formatted(path: Path) -> None:
+    """Otherwise: `derivant fmt examples`."""
+    text = path.read_text(encoding="utf-8")
+    assert format_source(Source(path.name, text)) == text

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
+from derivant.compiler.errors import UnsupportedError
+from derivant.runtime import api
 from derivant.runtime.api import compile as compile_program
 from derivant.runtime.gradients import Checked, check_gradients, ridders
 
@@ -135,9 +136,15 @@ def test_what_is_skipped_says_why(text: str) -> None:
     assert skipped is not None and SKIPPED[text] in skipped
 
 
-def test_forward_only_where_reverse_is_refused() -> None:
-    c = check((Path(__file__).resolve().parents[1] / "programs" / "lang" / "existential.dv").read_text())["halving"]
-    assert c.points == 3 and c.remark is not None and "forward only" in c.remark
+def test_forward_only_where_reverse_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise UnsupportedError("DV0901", "not yet: this one")
+
+    monkeypatch.setattr(api, "vjp", refused)
+    c = check("def f(x: f64) -> f64 = sin(x)")["f"]
+    assert c.points == 3 and c.remark == "forward only, DV0901: not yet: this one"
+    wrong = check(WRONG["scaled"])["f"].error
+    assert wrong is not None and "disagrees with finite differences" in wrong.message
 
 
 def test_gradients_on_the_command_line(run: Run) -> None:
