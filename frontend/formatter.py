@@ -141,10 +141,10 @@ class _Formatter:
         made: Callable[[list[Node]], Doc] = getattr(self, "n_" + _data(node), self.words)
         return made(node.children)
 
-    def token(self, t: Token, text: str | None = None) -> Doc:
+    def token(self, t: Token) -> Doc:
+        """A word with its comments."""
         above, behind = self.trivia.leading.get(t, ()), self.trivia.trailing.get(t, ())
-        own = t.text if text is None else text
-        return Cat([*above, own, *behind]) if above or behind else own
+        return Cat([*above, t.text, *behind]) if above or behind else t.text
 
     def words(self, c: list[Node]) -> Doc:
         """Words with blanks between them, except before `,` `:` `;` and lists of parameters."""
@@ -268,15 +268,21 @@ class _Formatter:
 
     # ------------------------------------------------------------ brackets
 
-    def bracket(self, c: list[Node]) -> Doc:
-        """An opening bracket, elements between commas, a closing one."""
+    def bracket(self, c: list[Node], *, fill: bool = False) -> Doc:
+        """An opening bracket, elements between commas, a closing one.
+
+        `fill`: short elements may share lines, otherwise each gets its own.
+        """
         inner = c[1:-1]
         keep = len(inner) > 2 and _is(inner[-1], "COMMA")
+        docs = [self.doc(node) for node in inner]
+        fill = fill and not any(forced(d) or flat_text(d, _SHORT) is None for d in docs)
+        end: Doc = Hard() if keep else Group(Line()) if fill else Line()
         items: list[Doc] = []
-        for k, node in enumerate(inner):
-            items.append(self.doc(node))
+        for k, (node, doc) in enumerate(zip(inner, docs, strict=True)):
+            items.append(doc)
             if isinstance(node, Token) and node.type in ("COMMA", "SEMI") and k < len(inner) - 1:
-                items.append(Hard() if keep else Line())
+                items.append(end)
         return self.enclosed(c[0], Cat(items), c[-1])
 
     def enclosed(self, opening: Token, inside: Cat, closing: Token, blank: str = "") -> Doc:
@@ -290,14 +296,7 @@ class _Formatter:
         return Group(Cat([open_, Place(Cat([Nest(Cat([edge, inside])), edge]), inside=True), close]))
 
     def n_array(self, c: list[Node]) -> Doc:
-        """Short elements fill the lines; others get a line each."""
-        items = [self.doc(node) for node in c[1:-1]]
-        if _is(c[-2], "COMMA") or any(forced(d) or flat_text(d, _SHORT) is None for d in items):
-            return self.bracket(c)
-        spread: list[Doc] = []
-        for node, item in zip(c[1:-1], items, strict=True):
-            spread += [item, Group(Line())] if _is(node, "COMMA") else [item]
-        return self.enclosed(c[0], Cat(spread), c[-1])
+        return self.bracket(c, fill=True)
 
     n_params = n_names = n_type_sizes = n_record_body = n_types_in_parens = n_either = bracket
     n_tuple_ = n_p_tuple = n_p_record = n_t_tuple = n_paren_block = bracket

@@ -24,7 +24,7 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> int:
     for name in files.programs(paths):
         total += 1
         try:
-            before = files.read(name)
+            before = data.read_program(name)
             text = data.decode(before, name)
             after = formatted(text, "<stdin>" if name == "-" else name)
             same = before == after.encode()

@@ -28,6 +28,11 @@ _WORDS = {"true": True, "false": False, "inf": math.inf, "-inf": -math.inf, "nan
 def read_source(path: str | os.PathLike[str]) -> str:
     """The text of a program; `-` is standard input."""
     name = os.fspath(path)
+    return decode(read_program(name), name)
+
+
+def read_program(name: str) -> bytes:
+    """The bytes of a program; `-` is standard input."""
     if name == "-":
         import sys
 
@@ -36,7 +41,7 @@ def read_source(path: str | os.PathLike[str]) -> str:
         data = read_bytes(name, MAX_SOURCE + 1)
     if len(data) > MAX_SOURCE:
         raise errors.ValueError_("DV0603", f"{name} is larger than {MAX_SOURCE >> 20} MiB: too large for a program")
-    return decode(data, name)
+    return data
 
 
 def decode(data: bytes, name: str) -> str:

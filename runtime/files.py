@@ -1,16 +1,14 @@
-"""Program files as the commands take them: names, folders, standard input; and how they are written."""
+"""Program files as the commands take them: names and folders; and how they are written."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..compiler import errors
-from . import data
 
 
 def programs(names: Iterable[str]) -> Iterator[str]:
@@ -26,14 +24,6 @@ def programs(names: Iterable[str]) -> Iterator[str]:
             if file not in seen:
                 seen.add(file)
                 yield file
-
-
-def read(name: str) -> bytes:
-    """The bytes of a program; `-` is standard input."""
-    found = sys.stdin.buffer.read(data.MAX_SOURCE + 1) if name == "-" else data.read_bytes(name, data.MAX_SOURCE + 1)
-    if len(found) > data.MAX_SOURCE:
-        raise errors.ValueError_("DV0603", f"{name} is larger than {data.MAX_SOURCE >> 20} MiB: too large for a program")
-    return found
 
 
 def overwrite(name: str, content: bytes) -> None:

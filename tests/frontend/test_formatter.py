@@ -197,6 +197,17 @@ def test_what_is_no_program_is_refused_as_usual() -> None:
         format_source(Source("t.dv", "let a = (1"))
 
 
+@pytest.mark.parametrize("left, right", [
+    ("[", "]"), ("(", ")"), ("f(", ")"), ("1 + (", ")"), ("fn x -> ", ""), ("(fn x -> ", ")(1)"), ("f(g = ", ")"),
+    ("(let a = 1; ", ")"), ("[1, ", "]"), ("(if c then 1 else ", ")"),
+])
+def test_deep_nests(left: str, right: str) -> None:
+    """As deep as the language allows: the work must not double with each level."""
+    for depth in (20, 60):
+        formatted(f"let a = {left * depth}x{right * depth}")
+        formatted(f"let a = {left * depth}x{right * depth}", 40)
+
+
 def test_long_chains() -> None:
     formatted("let a = " + " + ".join(["x"] * 3000))
     formatted("let a = " + " else ".join(f"if c{k} then {k}" for k in range(800)) + " else 0")
