@@ -165,7 +165,7 @@ class _Formatter:
     def opened(self, c: list[Node]) -> Doc:
         return Cat([self.words(c[:-1]), self.body(c[-1], hug=True)])
 
-    def opened_below(self, c: list[Node]) -> Doc:
+    def opened_below(self, c: list[Node]) -> Cat:
         return Cat([self.words(c[:-1]), self.body(c[-1])])
 
     n_let_pattern = n_let_fn = n_let_either = n_with_item = opened
@@ -187,6 +187,9 @@ class _Formatter:
         same: Doc = Cat([" ", doc])
         if loose(doc):  # a comment in the middle, which only brackets around it allow
             return same
+        head = self.head(doc) if data in _HEADS else None
+        if head is not None:
+            same = Cat([" ", head])
         if forced(doc):
             below = _block([Hard(), doc])
             return Choice((False, same), (False, below)) if data in _HEADS or hug and data in _BRACKETS else below
@@ -196,6 +199,13 @@ class _Formatter:
         elif hug and data in _HEADS | _BRACKETS:
             options.append((False, same))
         return Choice(*options, (False, _block([Hard(), doc if in_parens is None else in_parens])))
+
+    def head(self, doc: Doc) -> Doc | None:
+        """A loop, `for`, `match` or `fn` whose head is in one line."""
+        if not isinstance(doc, Cat) or forced(doc.items[0]):
+            return None
+        text = flat_text(doc.items[0], 10 * WIDTH)
+        return None if text is None else Cat([text, *doc.items[1:]])
 
     def both(self, node: Node) -> tuple[Doc, Doc | None]:
         """An expression, and if it is a chain also with parentheses, in which its lines may end."""

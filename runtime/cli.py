@@ -218,7 +218,8 @@ def explain(file: str | None, name: str | None, stage: str | None, listing: bool
         console.result(text.rstrip("\n"))
 
 
-@cli.command("repl", epilog="Examples: derivant repl model.dv; derivant repl -e '1 + 1'; derivant repl < script.dv")
+@cli.command("repl", short_help="The prompt; or a script from standard input.",
+             epilog="Examples: derivant repl model.dv; derivant repl -e '1 + 1'; derivant repl < script.dv")
 @click.argument("file", metavar="[FILE]", required=False)
 @click.option("-e", "--eval", "expressions", multiple=True, metavar="EXPR", help="Run this and print its value; may be repeated.")
 @click.option("-i", "--init", "scripts", multiple=True, metavar="FILE", help="Run the inputs in FILE first, then prompt.")

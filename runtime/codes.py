@@ -1,7 +1,7 @@
 """The pages of `derivant explain CODE`: for each code an example, its cause, and what to write instead.
 
-A page is Markdown, `codes/DVnnnn.md`: a title, files (the first one, example.dv, is the program that is
-wrong), a `console` block if something else than `derivant check example.dv` shows the error, text, and
+A page is Markdown, `codes/DVnnnn.md`: a title, files (the first one, example.dv or example.py, is the program
+that is wrong), a `console` block if something else than `derivant check example.dv` shows the error, text, and
 mostly a program that is right.
 """
 
@@ -56,12 +56,13 @@ def for_terminal(page: Page, color: bool) -> str:
     import textwrap
 
     bold, dim, off = ("\x1b[1m", "\x1b[36m", "\x1b[0m") if color else ("", "", "")
-    out = [f"{bold}{page.code}: {page.title}{off}"]
+    title = textwrap.fill(f"{page.code}: {page.title}", 80, break_on_hyphens=False)
+    out = [bold + title.replace("\n", f"{off}\n{bold}") + off]
     for kind, name, text in _pieces(page.text.partition("\n")[2]):
         if not kind:
             out += [textwrap.fill(p, 80, break_long_words=False, break_on_hyphens=False) for p in text.split("\n\n")]
             continue
-        head = f"  {name}:\n" if name and name != "example.dv" else ""
+        head = f"  {name}:\n" if name and not name.startswith("example.") else ""
         out.append(head + "\n".join(f"    {dim}{line}{off}" if line else "" for line in text.split("\n")))
     return "\n\n".join(out)
 

@@ -26,9 +26,11 @@ def watched() -> Iterator[None]:
     done = threading.Event()
     thread = threading.Thread(target=_watch, args=(done,), daemon=True)
     thread.start()
+    before, trace.idle = trace.idle, clear
     try:
         yield
     finally:
+        trace.idle = before
         done.set()
         thread.join()
         clear()
@@ -37,8 +39,8 @@ def watched() -> Iterator[None]:
 def clear() -> None:
     """Removes the line; to be called before something else is printed."""
     global _shown
-    if _shown:
-        with _lock:
+    with _lock:
+        if _shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
             _shown = False
@@ -49,12 +51,13 @@ def _watch(done: threading.Event) -> None:
     while not done.wait(_EVERY):
         stage = trace.current()
         if stage is None:
-            clear()
             continue
         what, since = stage
         seconds = time.monotonic() - since
         if seconds >= AFTER:
             with _lock:
+                if trace.current() is None:
+                    continue  # it has ended meanwhile, and something else may be printed
                 sys.stderr.write(f"\r\x1b[K\x1b[2m{what} … {seconds:.0f} s\x1b[0m")
                 sys.stderr.flush()
                 _shown = True

@@ -30,10 +30,16 @@ def timed(channel: str, what: str) -> Iterator[None]:
     finally:
         if channel == "compile":
             _stages.pop()
+            if not _stages:
+                idle()
     log(channel, f"{what} {1e3 * (time.perf_counter() - start):.1f} ms")
 
 
 _stages: list[tuple[str, float]] = []
+
+
+def idle() -> None:
+    """Called when no stage runs any more; progress.py puts its own in this place."""
 
 
 def current() -> tuple[str, float] | None:

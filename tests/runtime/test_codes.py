@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -62,6 +63,27 @@ def printed(command: str) -> tuple[int, str]:
     return code, out.getvalue()
 
 
+def decorated(name: str) -> str:
+    """What comes out when a module of Python functions is imported."""
+    spec = importlib.util.spec_from_file_location(Path(name).stem, Path(name).absolute())
+    assert spec is not None and spec.loader is not None
+    try:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    except Error as e:
+        return e.render() + "\n"
+    return ""
+
+
+def keep(code: str, folder: Path, text: str) -> None:
+    """The text is of this code alone, and the one that is kept."""
+    text = text.replace(f"{folder}{os.sep}", "")
+    assert set(re.findall(r"error\[(DV\d{4})\]", text)) == {code}, text
+    golden = GOLDEN / f"{code}.txt"
+    if os.environ.get("DERIVANT_GOLDEN") == "update":
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -72,30 +94,31 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_examples(code: str, folder: Path) -> None:
     page = codes.page(code)
     write_files(page)
+    if page.blocks[0][0] == "python":
+        keep(code, folder, decorated("example.py"))
+        return
     commands = [line.removeprefix("$ derivant ") for kind, _, text in page.blocks if kind == "console"
                 for line in text.split("\n")] or ["check example.dv"]
     assert commands
     for command in commands:
         exit_code, text = printed(command)
-        text = text.replace(f"{folder}{os.sep}", "")
         assert exit_code == 1, text
-        assert set(re.findall(r"error\[(DV\d{4})\]", text)) == {code}, text
-        golden = GOLDEN / f"{code}.txt"
-        if os.environ.get("DERIVANT_GOLDEN") == "update":
-            golden.write_text(text, encoding="utf-8")
-        assert text == golden.read_text(encoding="utf-8")
+        keep(code, folder, text)
 
 
 @pytest.mark.parametrize("code", codes.codes())
-def test_pages(code: str) -> None:
+def test_pages(code: str, folder: Path) -> None:
     """A page shows a program, says why, and what it shows as right is right."""
     page = codes.page(code)
     kind, name, _ = page.blocks[0]
-    assert (kind, name) == ("dv", "example.dv") and page.title
+    assert (kind, name) in (("dv", "example.dv"), ("python", "example.py")) and page.title
     assert len(re.sub(r"```.*?```", "", page.text, flags=re.DOTALL).split()) > 20
     for kind, name, text in page.blocks[1:]:
         if kind == "dv" and not name:
             compile(text + "\n")
+        elif kind == "python":
+            Path("right.py").write_text(text + "\n", encoding="utf-8")
+            assert decorated("right.py") == ""
     shown = codes.for_terminal(page, color=False)
     assert "```" not in shown and all(len(line) <= 80 or line.startswith("    ") for line in shown.split("\n"))
 
