@@ -62,6 +62,8 @@ from .lower_shapes import shape_program
 from .lower_split import Piece, pieces
 from .lower_views import apart
 
+_VERSIONS = 32  # of an array, until those that nobody reads any more are forgotten
+
 
 def lower(fn: Function) -> LoopFunction:
     """The loop function of a core function without calls and derivatives."""
@@ -185,6 +187,12 @@ class Lowerer:
         self.env[v] = value
         if isinstance(value, Place):
             self.aliases.setdefault(value.buf.root, set()).add(v)
+
+    def forget_dead(self, place: Place) -> None:
+        """Long chains of updates: old versions are no longer looked at.  (Only where all open blocks are counted.)"""
+        found = self.aliases[place.buf.root]
+        if len(found) > _VERSIONS:
+            found.intersection_update(list(filter(self.liveness.live, found)))
 
     def sharing(self, place: Place) -> set[Var]:
         """The variables in the same storage; without those in another part of it, where it is parted."""
@@ -355,6 +363,7 @@ class Lowerer:
         else:
             self.e.emit(Store(cell, value))
         self.bind(v, place)
+        self.forget_dead(place)
 
     def delta(self, v: Var, op: Delta, want: Dest | None) -> None:
         self.check_size(op.shape)

@@ -8,6 +8,8 @@ for the sum, so that the array which it is added to is there.  Effects keep thei
 
 from __future__ import annotations
 
+from collections import Counter
+
 from .ir import (
     Assert,
     Block,
@@ -39,9 +41,10 @@ class Order:
     def stmts(self, b: Block) -> list[Stmt]:
         stmts = list(b.stmts)
         results = set(b.results)
+        readers = Counter(v for s in b.stmts for v in self.uses.stmt(s))
         for s in b.stmts:
             for a in self.taken(s):
-                if a not in results:
+                if a not in results and readers[a] > 1:
                     self.read_first(stmts, s, a)
         for s in b.stmts:
             if isinstance(s.op, Plus) and self.taken(s):
