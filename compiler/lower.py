@@ -192,7 +192,7 @@ class Lowerer:
         """Long chains of updates: old versions are no longer looked at.  (Only where all open blocks are counted.)"""
         found = self.aliases[place.buf.root]
         if len(found) > _VERSIONS:
-            found.intersection_update(list(filter(self.liveness.live, found)))
+            found.intersection_update([v for v in found if self.liveness.live(v)])
 
     def sharing(self, place: Place) -> set[Var]:
         """The variables in the same storage; without those in another part of it, where it is parted."""
