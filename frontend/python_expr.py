@@ -12,6 +12,7 @@ import numpy as np
 from ..compiler.errors import Span
 from . import syntax as sx
 from .python_calls import Calls
+from .python_constants import Beyond, constant, is_float, is_i64, shown
 from .python_flow import parameters, targets
 from .python_scope import MISSING, block, call, number
 
@@ -27,10 +28,16 @@ WHAT = {
     ast.NamedExpr: (":=", "assign on a line of its own"), ast.Await: ("await", None), ast.Yield: ("yield", "return an array"),
     ast.YieldFrom: ("yield from", "return an array"), ast.Starred: ("* in an expression", "write the items"),
 }
+FLOATS_END = 2**1023
 
 
 class Expressions(Calls):
     scalars: set[ast.AST]
+    floats: set[str]
+    """Names that are surely floats, or arrays of them."""
+
+    def quiet_static(self, node: ast.expr) -> Any:
+        raise NotImplementedError
 
     def expr(self, node: ast.expr) -> sx.Expr:
         span = self.at(node)
@@ -41,9 +48,10 @@ class Expressions(Calls):
                 return self.name(node)
             case ast.BinOp(op=op):
                 return self.binary(node, op)
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))) if value == 2**63:
-                return sx.Unary(span, "-", sx.Num(span, value, str(value)))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
+                known = self.known_number(node)
+                if known is not None:
+                    return self.constant(node, known)
                 self.no_list(operand, "-")
                 return sx.Unary(span, "-", self.expr(operand))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
@@ -86,8 +94,9 @@ class Expressions(Calls):
             case bool():
                 return sx.Bool(span, value)
             case int():
-                if value >= 2**63:
-                    self.refuse(node, f"{value} is beyond the range of i64", "write a float")
+                if not is_i64(value):
+                    text = ast.unparse(node) if isinstance(node, ast.expr) else str(value)
+                    self.refuse(node, f"{text} is beyond the range of i64", shown(value))
                 return number(value, span)
             case float():
                 return number(value, span) if value != float("inf") else self.builtin("inf", node)
@@ -102,13 +111,32 @@ class Expressions(Calls):
     def binary(self, node: ast.BinOp, op: ast.operator) -> sx.Expr:
         if type(op) in BITS:
             self.refuse(node, f"{ast.unparse(node)}: bits of integers are not in the language", f"write {BITS[type(op)]}")
+        known = self.known_number(node)
+        if known is not None:
+            return self.constant(node, known)
         made = self.of_lists(node, op)
         if made is not None:
             return made
-        left, right = self.expr(node.left), self.expr(node.right)
+        left, right = self.operand(node.left, node.right, op), self.operand(node.right, node.left, op)
         if isinstance(op, ast.Pow):
             return sx.Power(self.at(node), left, right)
         return chain(left, ADDING.get(type(op)) or MULTIPLYING[type(op)], right)
+
+    def known_number(self, node: ast.expr) -> float | None:
+        """The value of an expression of numbers where i64 could not follow Python; None where it can."""
+        try:
+            found = constant(node, self.quiet_static)
+        except Beyond as e:
+            self.refuse(e.node, f"{ast.unparse(e.node)} is beyond the range of i64", "write a float, or a smaller number")
+        return found[0] if found is not None and found[1] else None
+
+    def operand(self, node: ast.expr, beside: ast.expr, op: ast.operator) -> sx.Expr:
+        """An operand; Python makes a float of an integer of any size that meets one."""
+        known = self.known_number(node)
+        if isinstance(known, int) and not is_i64(known) and abs(known) < FLOATS_END \
+                and (isinstance(op, ast.Div) or is_float(beside, self.floats, self.quiet_static)):
+            return number(float(known), self.at(node))
+        return self.expr(node)
 
     def of_lists(self, node: ast.BinOp, op: ast.operator) -> sx.Expr | None:
         """What Python does with lists: `+` appends, `[x] * n` repeats, all else is an error."""

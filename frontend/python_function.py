@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import FunctionType
 from typing import Any, Protocol
 
@@ -60,6 +60,7 @@ class FunctionReader(Loops):
         self.frames.append(Frame(frozenset(own), set(self.params)))
         self.bools = self._bools()
         self.scalars = set()
+        self.floats: set[str] = set()
         self.depth = 0
         self.work = 0
 
@@ -81,6 +82,7 @@ class FunctionReader(Loops):
         ret = None
         if isinstance(self.node, ast.FunctionDef) and self.node.returns is not None and "return" in hints:
             ret = self.linker.annotations.type_of(hints["return"], self.at(self.node.returns))
+        self.note_types(types)
         own = []
         for a in self.own:
             default = None
@@ -91,6 +93,11 @@ class FunctionReader(Loops):
         self.check_aliases({a.arg: _rank(types.get(a.arg)) for a in self.own})
         body = self.value()
         return sx.Def(self.head, name, (*hidden(), *own), ret, body, doc)
+
+    def note_types(self, types: Mapping[str, sx.Type | None]) -> None:
+        """What the annotations of parameters say to the reader."""
+        again = set(assigned(self.body))
+        self.floats |= {n for n, t in types.items() if n not in again and _element(t) in ("f64", "f32")}
 
     @property
     def head(self) -> Span:
@@ -172,6 +179,7 @@ class FunctionReader(Loops):
         inner = type(self)(self.linker, self.text, s, self.env, self.frames, self.used)
         inner.lists, inner.tuples = dict(self.lists), dict(self.tuples)
         types = {a.arg: self.annotation(a.annotation) for a in parameters(s) if a.annotation is not None}
+        inner.note_types(types)
         inner.check_aliases({a.arg: _rank(types.get(a.arg)) for a in parameters(s)})
         defaults = _defaults(s)
         params = tuple(sx.Param(self.at(a), self.spelled(a.arg), types.get(a.arg),
@@ -193,6 +201,14 @@ class FunctionReader(Loops):
 
     def family(self, cls: object) -> tuple[type, ...]:
         return self.linker.family(cls)
+
+
+def _element(t: sx.Type | None) -> str | None:
+    """The name of a declared type, of its elements for an array."""
+    match t:
+        case sx.TName(_, name) | sx.TApply(_, sx.TName(_, name), _):
+            return name
+    return None
 
 
 def _rank(t: sx.Type | None) -> int | None:

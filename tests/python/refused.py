@@ -15,6 +15,7 @@ import derivant as dv
 OUTSIDE = np.zeros(3)
 NAMES = {"a", "b"}
 WORD = "text"
+BIG = 10**10
 
 REFUSED = []
 
@@ -369,7 +370,44 @@ def inverts(x):
 
 @refused
 def too_large(x):
-    return x + 2**3 * 100000000000000000000  # DV0151 at 100000000000000000000: float
+    return x + 100000000000000000000  # DV0151 at 100000000000000000000: write a float: 1e20
+
+
+@refused
+def too_large_a_power(x):
+    return x * 2**64  # DV0151 at 2**64: 1.8446744073709552e19
+
+
+@refused
+def too_large_on_the_way(n: int):
+    return n + 3 * 10**20  # DV0151 at 3 * 10**20: 3e20
+
+
+@refused
+def too_small(n: int):
+    return n - -(10**19)  # DV0151 at -(10**19): -1e19
+
+
+@refused
+def too_large_to_tell(x: float):
+    return x * 10**10**10  # DV0151 at 10**10**10: smaller
+
+
+@refused
+def too_large_by_steps(x):
+    return 1 + x % 9223372036854775808 * 2  # DV0151 at 9223372036854775808: 9.223372036854776e18
+
+
+@refused
+def too_large_in_place(x):
+    y = x
+    y *= 10**20  # DV0151 at 10**20: 1e20
+    return y
+
+
+@refused
+def too_large_from_outside(x):
+    return x + BIG**2  # DV0151 at BIG**2: 1e20
 
 
 @refused
