@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import inspect
 from collections.abc import Sequence
+from types import FunctionType
 from typing import Any, NoReturn
 
 from ..compiler.errors import Span
@@ -40,6 +42,9 @@ class Calls(Scope):
         raise NotImplementedError
 
     def is_bool(self, node: ast.expr) -> bool:
+        raise NotImplementedError
+
+    def is_tuple(self, node: ast.expr) -> bool:
         raise NotImplementedError
 
     def list_depth(self, node: ast.expr) -> int:
@@ -78,8 +83,17 @@ class Calls(Scope):
         python = self.linker.python(value)
         if python is not None:
             fn, first = self.linker.call_of(python, self.at(node.func), self.used)
+            self.check_lists(node, python)
             return self.user_call(node, fn, first)
         return self.user_call(node, self.linker.value(value, ast.unparse(node.func), self.at(node.func), self.used))
+
+    def check_lists(self, node: ast.Call, function: FunctionType) -> None:
+        """Lists and tuples stay what they are in the functions that they are given to."""
+        given = dict(zip(inspect.signature(function).parameters, node.args, strict=False))
+        given |= {k.arg: k.value for k in node.keywords if k.arg is not None}
+        lists = {n: self.list_depth(a) for n, a in given.items() if self.list_depth(a) or self.is_tuple(a)}
+        if lists:
+            self.linker.check_lists(function, lists)
 
     def check_known_home(self, node: ast.Call, value: Any) -> None:
         """Refuses functions of Python, math and NumPy that the table lacks."""

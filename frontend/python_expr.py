@@ -15,6 +15,7 @@ from .python_calls import Calls
 from .python_constants import Beyond, constant, is_float, is_i64, shown
 from .python_flow import parameters, targets
 from .python_scope import MISSING, block, call, number
+from .python_types import list_levels
 
 ADDING = {ast.Add: "+", ast.Sub: "-"}
 MULTIPLYING = {ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.MatMult: "@"}
@@ -142,8 +143,10 @@ class Expressions(Calls):
         """What Python does with lists: `+` appends, `[x] * n` repeats, all else is an error."""
         a, b = self.list_depth(node.left), self.list_depth(node.right)
         if not a and not b:
-            if (self.is_tuple(node.left) or self.is_tuple(node.right)) and isinstance(op, ast.Add | ast.Mult):
-                self.refuse(node, "Python joins tuples here, the language adds their items", "write the items, or use np.array")
+            if self.is_tuple(node.left) or self.is_tuple(node.right):
+                does = {ast.Add: "Python joins tuples here", ast.Mult: "Python repeats tuples here"}
+                self.refuse(node, does.get(type(op), f"{ast.unparse(node)}: Python does not calculate with tuples"),
+                            "write the items, or use np.array")
             return None
         if isinstance(op, ast.Add) and a and b:
             return call(self.at(node), self.builtin("concat", node), self.expr(node.left), self.expr(node.right))
@@ -168,7 +171,7 @@ class Expressions(Calls):
             case ast.ListComp(elt=elt):
                 return 1 + self.list_depth(elt)
             case ast.Name(id=name):
-                return self.lists.get(name, 0)
+                return self.lists[name] if name in self.lists else list_levels(self.quiet_static(node))
             case ast.IfExp(body=body, orelse=orelse):
                 return max(self.list_depth(body), self.list_depth(orelse))
             case ast.BinOp(left=left, op=ast.Add() | ast.Mult(), right=right):
@@ -176,6 +179,8 @@ class Expressions(Calls):
             case ast.Subscript(value=value, slice=index):
                 depth = self.list_depth(value)
                 return depth if isinstance(index, ast.Slice) else max(depth - 1, 0)
+            case ast.Call(func=ast.Attribute(value=value, attr="copy")) if self.list_depth(value):
+                return self.list_depth(value)
             case ast.Call(func=func):
                 value = self.static(func)
                 if value in (list, sorted):

@@ -77,12 +77,18 @@ class FunctionReader(Loops):
     # ------------------------------------------------ the whole
 
     def definition(self, name: str, hidden: Callable[[], tuple[sx.Param, ...]], defaults: dict[str, Any], hints: dict[str, Any],
-                   doc: str | None) -> sx.Def:
+                   doc: str | None, lists: Mapping[str, int]) -> sx.Def:
+        """`lists`: how many levels of lists parameters without a type are given, 0 for a tuple."""
         types = {a.arg: self.hint(hints[a.arg], a) for a in self.own if a.arg in hints}
         ret = None
         if isinstance(self.node, ast.FunctionDef) and self.node.returns is not None and "return" in hints:
             ret = self.linker.annotations.type_of(hints["return"], self.at(self.node.returns))
         self.note_types(types)
+        for n, depth in lists.items():
+            if types.get(n) is None and depth:
+                self.lists[n] = depth
+            elif types.get(n) is None:
+                self.tuples[n] = 0
         own = []
         for a in self.own:
             default = None

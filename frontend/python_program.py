@@ -35,6 +35,7 @@ from .python_types import hints_of as class_hints
 DTYPES = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}
 MOST_ROUNDS = 6
 NOTHING: Mapping[str, object] = {}
+NO_LISTS: Mapping[str, int] = {}
 
 
 class Outside(Protocol):
@@ -105,16 +106,18 @@ class Reader:
         self.modules: dict[str, Any] = {}
         self.annotations = Annotations(self.record_type, self.union_type, self.spell)
         self.now = Round()
+        self.list_checks: set[object] = set()
 
     @deep
-    def build(self, function: FunctionType, fixed: Mapping[str, object] | None = None) -> Built:
-        """The program of a function; `fixed` are arguments that are known: functions."""
+    def build(self, function: FunctionType, fixed: Mapping[str, object] | None = None,
+              lists: Mapping[str, int] | None = None) -> Built:
+        """The program of a function; `fixed` are arguments that are known: functions; `lists` as for `check_lists`."""
         lexical: set[str] = set()
         for _ in range(MOST_ROUNDS):
             families = len(self.families)
             self.now = Round()
             self.taken = lexical
-            entry = self.function(function, None, fixed or {})[0]
+            entry = self.function(function, None, fixed or NOTHING, lists or NO_LISTS)[0]
             now = self.now
             lexical = set(now.spelled.values())
             clash = {n for n, s in now.spelled.items() if s in now.emitted}
@@ -158,7 +161,8 @@ class Reader:
 
     # ------------------------------------------------ functions
 
-    def function(self, function: FunctionType, span: Span | None, fixed: Mapping[str, object] = NOTHING) -> tuple[str, dict[str, None]]:
+    def function(self, function: FunctionType, span: Span | None, fixed: Mapping[str, object] = NOTHING,
+                 lists: Mapping[str, int] = NO_LISTS) -> tuple[str, dict[str, None]]:
         """The name of a function in the program, and the hidden parameters that it takes."""
         now, key = self.now, id(function)
         if key in now.opening:
@@ -177,7 +181,7 @@ class Reader:
         reader = FunctionReader(self, found.text, found.node, env, (), used, fixed)
         try:
             made = reader.definition(now.names[key], lambda: self.hidden_params(used, reader.head), _defaults(function),
-                                     hints_of(function, found, env, self.lenient), inspect.getdoc(function))
+                                     hints_of(function, found, env, self.lenient), inspect.getdoc(function), lists)
         finally:
             now.opening.discard(key)
         now.defs[key], now.used[key], now.depths[key] = made, used, reader.depth
@@ -193,6 +197,19 @@ class Reader:
 
     def gives_list(self, function: FunctionType) -> int:
         return self.now.depths.get(id(function), 0)
+
+    def check_lists(self, function: FunctionType, lists: Mapping[str, int], fixed: Mapping[str, object] = NOTHING) -> None:
+        """Refuses what would be something else in Python if parameters are lists (of so many levels), or tuples (0)."""
+        key = id(function), *lists.items(), *map(id, fixed.values())
+        if self.lenient or key in self.list_checks:
+            return
+        self.list_checks.add(key)
+        as_lists, as_arrays = Reader(self.outside), Reader(self.outside)
+        as_lists.list_checks = as_arrays.list_checks = self.list_checks
+        if as_lists.build(function, fixed, lists).program != as_arrays.build(function, fixed).program:
+            given = " and ".join(lists)
+            raise SyntaxError("DV0151", f"{function.__name__} does something else with lists in Python: {given}",
+                              find(function).text.span(find(function).node), help="give np.array(…)")
 
     def returns_argument(self, function: FunctionType) -> bool:
         try:

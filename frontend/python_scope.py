@@ -57,6 +57,10 @@ class Linker(Protocol):
         """The name of a transform such as `dv.grad`."""
         raise NotImplementedError
 
+    def check_lists(self, function: FunctionType, lists: Mapping[str, int]) -> None:
+        """Refuses what would be something else in Python if parameters are lists (of so many levels), or tuples (0)."""
+        raise NotImplementedError
+
     def gives_list(self, function: FunctionType) -> int:
         """How deep the lists are that a function returns; 0 if it returns none."""
         raise NotImplementedError

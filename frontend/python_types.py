@@ -72,6 +72,14 @@ PLAIN: dict[object, str] = {
 LISTING = "dv.f64[\"n\", \"d\"] and the like, float, int, bool, a dataclass or NamedTuple of these, a tuple of these"
 
 
+def list_levels(value: object) -> int:
+    """How many levels of lists a Python value has."""
+    depth = 0
+    while isinstance(value, list):
+        depth, value = depth + 1, value[0] if value else None
+    return depth
+
+
 def record_fields(cls: type) -> tuple[str, ...] | None:
     """The fields of a dataclass or a NamedTuple, None for other classes."""
     if dataclasses.is_dataclass(cls):

@@ -136,7 +136,7 @@ class Function:
         for p, v in zip(params, values, strict=True):
             t = p.type
             if type(t) is shapes.Any:
-                t = infer(v, p.name, self._all.name, t.sizes, self._types)
+                t = self._infer(p, v, t)
             elif self._lifts and type(v) is not float:
                 t = _lifted(t, v)
                 usual = usual and t is p.type
@@ -268,9 +268,15 @@ class Function:
                 "DV0606", f"{self.__name__} takes {len(self.params)} arguments, {len(values)} were given", self.span
             )
         return tuple(
-            infer(v, p.name, self.__name__, p.type.sizes, self._types) if isinstance(p.type, shapes.Any) else p.type
+            self._infer(p, v, p.type) if isinstance(p.type, shapes.Any) else p.type
             for p, v in zip(self.params, values, strict=True)
         )
+
+    def _infer(self, p: Param, value: Any, t: shapes.Any) -> shapes.Type:
+        """The type of an argument whose parameter has none."""
+        if isinstance(value, list | tuple):
+            self._unit.accept(p, value, self._all.name)
+        return infer(value, p.name, self._all.name, t.sizes, self._types)
 
     def _types(self) -> Sequence[shapes.Type]:
         return self._unit.outline().types
@@ -283,7 +289,7 @@ class Function:
         """The type of the result for these arguments; sizes that no argument names are open."""
         types = self.types_of(values)
         whole = tuple(
-            infer(v, p.name, self.__name__, p.type.sizes, self._types) if isinstance(p.type, shapes.Any) else p.type
+            self._infer(p, v, p.type) if isinstance(p.type, shapes.Any) else p.type
             for p, v in zip(self._all.params, self.bound, strict=False)
         )
         instance = self._instance((_ALL, (*whole, *types)))

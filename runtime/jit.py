@@ -21,7 +21,7 @@ from ..compiler import errors
 from ..compiler.errors import Source, Span
 from ..frontend.python_flow import called_parameters
 from ..frontend.python_source import find
-from ..frontend.python_types import record_fields
+from ..frontend.python_types import list_levels, record_fields
 from . import api, shapes
 from .function import Function
 from .pipeline import Unit
@@ -47,9 +47,29 @@ class PythonUnit(Unit):
     def __init__(self, built: Built, backend: str | None = None) -> None:
         super().__init__(built.sources[0], None, backend)
         self.built = built
+        self.fixed: dict[str, Any] = {}
+        """Arguments that are known, functions."""
+        self._accepted: set[tuple[str, int]] = set()
         self._names = [(w.place, w.name, w.value) for w in built.watched if isinstance(w.place, dict)]
         self._attributes = [w for w in built.watched if not isinstance(w.place, dict | CellType)]
         self._cells = [w for w in built.watched if isinstance(w.place, CellType)]
+
+    def accept(self, param: shapes.Param, value: object, function: str) -> None:
+        """Lists and tuples: what is written for arrays may mean something else for them."""
+        python = _functions.get(id(self.built))
+        name = next((n for n, s in self.built.spelled.items() if s == param.name), param.name)
+        depth = list_levels(value)
+        if python is None or name in self.fixed or (type(value) is not tuple and not depth):
+            return
+        with self.lock:
+            if (name, depth) not in self._accepted:
+                try:
+                    _reader().check_lists(python, {name: depth}, self.fixed)
+                except errors.SyntaxError as e:
+                    what = "list" if depth else "tuple"
+                    raise errors.TypeError("DV0607", f"`{name}` of {function} is a {what}: {e.message}", e.span,
+                                           help="give np.array(…)" if depth else e.help) from None
+                self._accepted.add((name, depth))
 
     def __reduce__(self) -> tuple[object, ...]:
         return PythonUnit, (dataclasses.replace(self.built, watched=()), self.backend)
@@ -322,7 +342,9 @@ class Jitted(_Named):
         assert self.python is not None
         built = _reader().build(self.python, self._fixed_arguments)
         _functions[id(built)] = self.python
-        self._made(PythonUnit(built, self._backend), tuple(v for _, v in built.hidden))
+        unit = PythonUnit(built, self._backend)
+        unit.fixed = self._fixed_arguments
+        self._made(unit, tuple(v for _, v in built.hidden))
 
     def _made(self, unit: PythonUnit, hidden: tuple[object, ...]) -> None:
         signature = unit.signature(unit.built.entry)

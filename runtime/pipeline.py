@@ -80,6 +80,9 @@ class Unit:
     def __reduce__(self) -> tuple[object, ...]:
         return _unit, (self.source.name, self.source.text, self.folder, self.backend)
 
+    def accept(self, param: shapes.Param, value: object, function: str) -> None:
+        """Refuses an argument whose type alone does not say what is wrong with it."""
+
     @functools.cached_property
     def key(self) -> str:
         """The fingerprint of the program and all that it imports, compiler included."""

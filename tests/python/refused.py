@@ -16,6 +16,7 @@ OUTSIDE = np.zeros(3)
 NAMES = {"a", "b"}
 WORD = "text"
 BIG = 10**10
+LIST = [1.0, 2.0]
 
 REFUSED = []
 
@@ -429,6 +430,23 @@ def lists_compared(x):
 @refused
 def tuples_added(x):
     return (x, x) + (x, 2)  # DV0151 at (x, x) + (x, 2): items
+
+
+@refused
+def tuples_divided(x):
+    t = (x, x)
+    return t / 2  # DV0151 at t / 2: np.array
+
+
+@refused
+def list_from_outside(x):
+    return LIST * x  # DV0151 at LIST * x: np.array
+
+
+@refused
+def copy_of_a_list(x):
+    a = [x, x]
+    return a.copy() - x  # DV0151 at a.copy() - x: np.array
 
 
 @refused

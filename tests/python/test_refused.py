@@ -74,6 +74,53 @@ def test_arrays_where_numbers_were_meant(text: str, argument: np.ndarray) -> Non
     np.testing.assert_array_equal(dv.jit(g)(numbers), g(numbers))
 
 
+@pytest.mark.parametrize("text, arguments, at", [
+    ("def f(v): return v * 2", ([1.0, 2.0],), "v * 2"),
+    ("def f(v, w): return v + w", ([1.0, 2.0], [3.0, 4.0]), "v + w"),
+    ("def f(v, w): return w + v", (np.ones(2), [3.0, 4.0]), "w + v"),
+    ("def f(v):\n    w = v\n    return -w", ([1.0, 2.0],), "w"),
+    ("def f(v): return v < 2", ([1, 2],), "v"),
+    ("def f(v): return [row * 2 for row in v]", ([[1, 2]],), "row * 2"),
+    ("def f(v):\n    s = 0.0\n    for row in v:\n        s = s + sum(row * 2)\n    return s", ([[1.0, 2.0]],), "row * 2"),
+    ("def f(v): return g(v)\ndef g(u): return u - 1", ([1, 2],), "u - 1"),
+    ("def f(v): return g([v, v])\ndef g(u): return u - 1", (2.0,), "u - 1"),
+    ("def f(t): return t * 2", ((1.0, 2.0),), "t * 2"),
+    ("def f(t): return g(t)\ndef g(u): return u + u", ((1.0, 2.0),), "u + u"),
+])
+def test_lists_where_arrays_were_meant(text: str, arguments: tuple[Any, ...], at: str) -> None:
+    f = dv.jit(run(text)["f"])
+    if not isinstance(arguments[0], float):
+        f(*map(np.array, arguments))
+    for _ in range(2):
+        with pytest.raises(dv.Error) as e:
+            f(*arguments)
+        span = e.value.span
+        assert span is not None and span.source is not None
+        assert span.source.text.splitlines()[span.line - 1][span.col - 1:].startswith(at), e.value
+
+
+@pytest.mark.parametrize("text, arguments", [
+    ("def f(v): return v[0] * 2 + len(v) * sum(v) - max(v)", ([1.0, 2.0],)),
+    ("def f(v, w): return sum(a * b for a, b in zip(v, w))", ([1.0, 2.0], [3.0, 4.0])),
+    ("def f(v): return sum(np.array(v) * 2)", ([1.0, 2.0],)),
+    ("def f(v): return [x * 2 for x in v]", ([1, 2],)),
+    ("def f(v): return g(v) + v[1]\ndef g(u): return sum(u)", ([1, 2],)),
+    ("def f(t): return t[0] * 2 - t[1]", ((1.0, 2.0),)),
+    ("def f(v: dv.f64['n']): return v.sum() * 2", (np.ones(3),)),
+])
+def test_lists_as_arguments(text: str, arguments: tuple[Any, ...]) -> None:
+    f = run(text)["f"]
+    np.testing.assert_array_equal(dv.jit(f)(*arguments), f(*arguments))
+
+
+def test_lists_given_to_transforms() -> None:
+    for make in (dv.grad, dv.value_and_grad, dv.jacobian, lambda f: lambda v: dv.jvp(f, v, v), lambda f: lambda v: dv.vjp(f, v)):
+        f = run("def f(v): return np.sum(v * v)")["f"]
+        make(f)(np.array([1.0, 2.0]))
+        with pytest.raises(dv.TypeError, match="list"):
+            make(f)([1.0, 2.0])
+
+
 def test_no_source() -> None:
     names: dict[str, Any] = {}
     exec("def f(x): return x", names)  # noqa: S102
