@@ -21,6 +21,7 @@ from . import data, shapes
 from .function import Function
 from .pipeline import Outline, Unit
 from .records import ctor_class, homes, record_class, sum_class
+from .sources import PAIR
 from .values import array_of
 
 __all__ = [
@@ -187,11 +188,23 @@ def vmap(f: Callable[..., Any], in_axes: int | None | Sequence[int | None] = 0) 
     args = [n if a is None else f"{n}[i_]" for n, a in zip(own, axes, strict=True)]
     first = next(n for n, a in zip(own, axes, strict=True) if a == 0)
     text = f"fn ({', '.join(names)}) -> [({f.text})({', '.join([*names[:len(f.bound)], *args])}) for i_ < len({first})]"
+    size = "n_"  # one name for the first axes of all, and another one for those of an inner vmap
+    while any(size in _sizes(p.type) for p in f.params):
+        size = f"n{size}"
     params = tuple(
-        shapes.Param(p.name, p.type if a is None or isinstance(p.type, shapes.Any) else array_of(p.type, ("n_",)), None, p.place)
+        shapes.Param(p.name, p.type if a is None else _gone_over(p.type, size), None, p.place)
         for p, a in zip(f.params, axes, strict=True)
     )
     return f.derived(text, shapes.Signature(f"vmap({f.__name__})", params, None, f.signature.doc))
+
+
+def _gone_over(t: shapes.Type, size: str) -> shapes.Type:
+    """The type of a parameter with an axis in front."""
+    return shapes.Any(t.sizes, (size, *t.batch)) if isinstance(t, shapes.Any) else array_of(t, (size,))
+
+
+def _sizes(t: shapes.Type) -> set[shapes.Size]:
+    return set(t.batch) if isinstance(t, shapes.Any) else {s for leaf in shapes.leaves(t) for s in leaf.sizes}
 
 
 def hvp(f: Callable[..., Any]) -> Function:
@@ -314,9 +327,10 @@ def _by_name(
 def _with_aux(transform: str, f: Function, wrt: str) -> str:
     """The derivative of the first part of what f gives, with the second part."""
     names = ", ".join(f.names())
-    first = f"fn ({names}) -> ({f.text})({names})[0]"
+    pair = f"({PAIR} ({f.text})({names}); "
+    first = f"fn ({names}) -> {pair}value_)"
     derived = f"({transform}({first}, wrt=({wrt})))({names})"
-    aux = f"({f.text})({names})[1]"
+    aux = f"{pair}more_)"
     if transform == "value_and_grad":
         return f"fn ({names}) -> (let (v_, g_) = {derived}; ((v_, {aux}), g_))"
     return f"fn ({names}) -> ({derived}, {aux})"

@@ -23,7 +23,7 @@ from . import shapes
 from .pipeline import Outline
 from .shapes import Param, Signature
 from .size_check import SizeCheck, describe
-from .sources import DERIVED, find_import, is_derived
+from .sources import DERIVED, PAIR, find_import, is_derived
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,10 @@ class Front:
         for inner in e.errors:
             if home is not None and is_derived(inner.span):
                 inner.span = Span(home.source, home.line, home.col, home.line, home.col + len("def"))
-                inner.notes = (*inner.notes, f"in {text}")
+                if inner.code == "DV0310" and PAIR in text:
+                    inner.message, inner.help = "has_aux=True is for a function that gives a pair: (value, more)", None
+                elif not text.startswith("fn ("):  # the others are ours alone
+                    inner.notes = (*inner.notes, f"in {text}")
             inner.labels = tuple(la for la in inner.labels if not is_derived(la.span))
 
     def _instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Made:

@@ -18,7 +18,7 @@ from . import data, shapes
 from .guard import guarded
 from .shapes import Param, Signature
 from .sources import is_derived
-from .values import Reader, infer
+from .values import Reader, infer, infer_batched
 
 if TYPE_CHECKING:
     import inspect
@@ -276,6 +276,8 @@ class Function:
         """The type of an argument whose parameter has none."""
         if isinstance(value, list | tuple):
             self._unit.accept(p, value, self._all.name)
+        if t.batch:
+            return infer_batched(value, p.name, self._all.name, t, self._types)
         return infer(value, p.name, self._all.name, t.sizes, self._types)
 
     def _types(self) -> Sequence[shapes.Type]:

@@ -58,8 +58,8 @@ class PythonUnit(Unit):
         """Lists and tuples: what is written for arrays may mean something else for them."""
         python = _functions.get(id(self.built))
         name = next((n for n, s in self.built.spelled.items() if s == param.name), param.name)
-        depth = list_levels(value)
-        if python is None or name in self.fixed or (type(value) is not tuple and not depth):
+        depth = list_levels(value) - (len(param.type.batch) if isinstance(param.type, shapes.Any) else 0)
+        if python is None or name in self.fixed or (type(value) is not tuple and depth <= 0):
             return
         with self.lock:
             if (name, depth) not in self._accepted:

@@ -78,9 +78,13 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Any:
-    """A parameter without a type: what arrives decides.  `sizes` where it is an array of anything."""
+    """A parameter without a type: what arrives decides.  `sizes` where it is an array of anything.
+
+    `batch` are first axes that all its leaves have: then it is an array of what arrives without them.
+    """
 
     sizes: tuple[Size, ...] | None = None
+    batch: tuple[Size, ...] = ()
 
     def __str__(self) -> str:
         return "any type" if self.sizes is None else f"any type[{', '.join(map(str, self.sizes))}]"
@@ -139,8 +143,8 @@ def to_json(t: Type) -> Json:
             return ["record", name, [[f, to_json(s)] for f, s in fields]]
         case Sum(name, ctors):
             return ["sum", name, [[c, [to_json(s) for s in payload]] for c, payload in ctors]]
-        case Any(sizes):
-            return ["any", None if sizes is None else list(sizes)]
+        case Any(sizes, batch):
+            return ["any", None if sizes is None else list(sizes), list(batch)]
 
 
 def from_json(data: Json) -> Type:
@@ -155,8 +159,8 @@ def from_json(data: Json) -> Type:
             return Record(name, tuple((f, from_json(s)) for f, s in fields))
         case ["sum", name, ctors]:
             return Sum(name, tuple((c, tuple(from_json(s) for s in payload)) for c, payload in ctors))
-        case ["any", sizes]:
-            return Any(None if sizes is None else tuple(sizes))
+        case ["any", sizes, batch]:
+            return Any(None if sizes is None else tuple(sizes), tuple(batch))
     raise ValueError(f"not a type: {data!r}")
 
 

@@ -17,6 +17,8 @@ from .data import read_source
 
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([^\W\d]\w*(?:\.\w+)*)", re.MULTILINE)
 DERIVED = "<derived>"
+PAIR = "let (value_, more_) ="
+"""In an expression that a transform made: how it takes apart what a function with `has_aux` gives."""
 PACKAGE = Path(__file__).resolve().parent.parent
 
 

@@ -397,6 +397,27 @@ def infer(value: Any, name: str, function: str, sizes: tuple[shapes.Size, ...] |
     return Array(Scalar(element), tuple("_" for _ in array.shape)) if array.ndim else Scalar(element)
 
 
+def infer_batched(value: Any, name: str, function: str, t: shapes.Any, known: Callable[[], Sequence[shapes.Type]]) -> shapes.Type:
+    """The type of an argument that is gone over: an array of what its leaves are without their first axes."""
+    n = len(t.batch)
+
+    def inner(found: shapes.Type, path: str) -> shapes.Type:
+        match found:
+            case Array(element, sizes) if len(sizes) >= n:
+                return Array(element, sizes[n:]) if len(sizes) > n else element
+            case Tuple(items) if items:
+                return Tuple(tuple(inner(s, f"{path}[{i}]") for i, s in enumerate(items)))
+            case Record(label, fields) if fields:
+                return Record(label, tuple((f, inner(s, f"{path}.{f}")) for f, s in fields))
+        raise errors.TypeError("DV0607", f"`{path}` of {function}: expected an array to go over, found {found}",
+                               help="in_axes: None for what stays whole")
+
+    whole = inner(infer(value, name, function, None, known), name)
+    if t.sizes is not None and not (isinstance(whole, Array) and len(whole.sizes) == len(t.sizes)):
+        Reader(function)._fail(name, f"an array with {n + len(t.sizes)} axes", value)
+    return array_of(whole, t.batch)
+
+
 # ---------------------------------------------------------------- back to Python
 
 

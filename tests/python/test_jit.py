@@ -261,9 +261,68 @@ def test_vmap() -> None:
     np.testing.assert_array_equal(dv.vmap(dv.vmap(lambda x: x + 1))(np.ones((2, 3))), np.full((2, 3), 2.0))
     np.testing.assert_allclose(dv.grad(lambda v: sum(v * v))(xs), 2 * xs)
     np.testing.assert_allclose(dv.vmap(weighted)(np.stack([X, 2 * X])), [weighted(X), weighted(2 * X)])
+    np.testing.assert_array_equal(dv.vmap(lambda v: v * 2)([1.0, 2.0]), [2.0, 4.0])
     for axes in ((0,), (1, 0), (None, None), 2):
         with pytest.raises(dv.TypeError):
             dv.vmap(f, in_axes=axes)
+
+
+def test_vmap_sizes() -> None:
+    def product(a: float, b: float) -> float:
+        return a * b
+
+    for f in (lambda a, b: a * b, product):
+        for shapes in (((3,), (4,)), ((4,), (3,))):
+            with pytest.raises(dv.SizeError, match="size"):
+                dv.vmap(f)(*map(np.ones, shapes))
+        twice = dv.vmap(dv.vmap(f))
+        np.testing.assert_array_equal(twice(np.ones((2, 3)), np.ones((2, 3))), np.ones((2, 3)))
+        for shapes in (((2, 3), (2, 4)), ((2, 3), (4, 3))):
+            with pytest.raises(dv.SizeError):
+                twice(*map(np.ones, shapes))
+        outer = dv.vmap(dv.vmap(f, in_axes=(None, 0)), in_axes=(0, None))
+        np.testing.assert_array_equal(outer(np.arange(2.0), np.arange(3.0)), np.outer(np.arange(2.0), np.arange(3.0)))
+    with pytest.raises(dv.TypeError, match="array to go over"):
+        dv.vmap(lambda a: a)(1.0)
+
+
+class Pair(NamedTuple):
+    a: float
+    b: Any
+
+
+def test_vmap_of_pytrees() -> None:
+    a, b = np.arange(3.0), np.arange(6.0).reshape(3, 2)
+    for p in ({"a": a, "b": b}, Pair(a, b), (a, b)):
+        def f(p):
+            return p["a"] ** 2 * sum(p["b"])
+
+        def g(p):
+            return p.a ** 2 * sum(p.b)
+
+        def h(p):
+            return p[0] ** 2 * sum(p[1])
+
+        one = f if isinstance(p, dict) else g if isinstance(p, Pair) else h
+        np.testing.assert_array_equal(dv.vmap(one)(p), a**2 * b.sum(1))
+        found = dv.vmap(dv.grad(one))(p)
+        assert type(found) is type(p)
+        da, db = found.values() if isinstance(found, dict) else found
+        np.testing.assert_array_equal(da, 2 * a * b.sum(1))
+        np.testing.assert_array_equal(db, np.stack([a**2, a**2], 1))
+    with pytest.raises(dv.SizeError, match=r"d\.b"):
+        dv.vmap(lambda d: d["a"] + d["b"])({"a": np.ones(3), "b": np.ones(4)})
+
+
+@pytest.mark.parametrize("f, x", [
+    (lambda x: x * x, 2.0), (lambda x: x * x, np.ones(2)), (lambda x: (x, x, x), 2.0),
+])
+def test_has_aux_wants_a_pair(f: Callable[..., Any], x: Any) -> None:
+    for transform in (dv.grad, dv.value_and_grad, dv.jacobian):
+        with pytest.raises(dv.Error, match="pair") as e:
+            transform(f, has_aux=True)(x)
+        assert not e.value.notes and e.value.span is not None and e.value.span.source is not None
+        assert e.value.span.source.name == __file__
 
 
 def test_functions_as_arguments() -> None:
