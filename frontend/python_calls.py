@@ -14,6 +14,7 @@ from . import syntax as sx
 from .elab_base import did_you_mean
 from .python_scope import MISSING, Scope, call, number
 from .python_tables import SHORT, Known, Rule, home_of, known_function, methods, module_functions
+from .python_types import record_defaults
 
 Gen = sx.GenBelow | sx.GenRange | sx.GenIn
 INSTEAD = {
@@ -75,7 +76,7 @@ class Calls(Scope):
         if isinstance(value, type):
             record = self.linker.record(value, span)
             if record is not None:
-                return self.construct(node, *record)
+                return self.construct(node, *record, record_defaults(value))
         transform = self.linker.transform(value)
         if transform is not None:
             return self.transformed(node, transform)
@@ -115,6 +116,8 @@ class Calls(Scope):
         if isinstance(func, ast.Attribute) and not (isinstance(func.value, ast.Name) and not self.is_lexical(func.value.id)):
             if func.attr == "astype":
                 return self.converted(node, func.value, node.args[0] if len(node.args) == 1 else None)
+            if func.attr == "sum" and not node.args and not node.keywords and self.is_bool(func.value):
+                return call(self.at(node), self.builtin("count", node), self.expr(func.value))
             known = methods().get(func.attr)
             if known is None:
                 help = INSTEAD.get(func.attr) or did_you_mean(func.attr, methods())
@@ -128,15 +131,18 @@ class Calls(Scope):
         args += [sx.Arg(self.at(k.value), self.spelled(k.arg or ""), self.expr(k.value)) for k in node.keywords]
         return sx.Call(self.at(node), fn, (*first, *args), None)
 
-    def construct(self, node: ast.Call, ctor: sx.Expr | None, fields: tuple[str, ...]) -> sx.Expr:
+    def construct(self, node: ast.Call, ctor: sx.Expr | None, fields: tuple[str, ...], defaults: dict[str, Any]) -> sx.Expr:
         """A record; without a type of its own all its fields are named."""
         span = self.at(node)
         args = [sx.Arg(self.at(a), fields[k] if ctor is None and k < len(fields) else None, self.expr(a))
                 for k, a in enumerate(node.args)]
         args += [sx.Arg(self.at(k.value), k.arg, self.expr(k.value)) for k in node.keywords]
         given = {*fields[:len(node.args)], *(k.arg for k in node.keywords)}
+        left = [f for f in fields if f not in given and f in defaults]
+        args += [sx.Arg(span, f, self.linker.value(defaults[f], f, span, self.used)) for f in left]
+        given |= set(left)
         if len(node.args) > len(fields) or given != set(fields):
-            self.refuse(node, f"{ast.unparse(node.func)} takes {', '.join(fields)}", "give all of them", "DV0303")
+            self.refuse(node, f"{ast.unparse(node.func)} takes {', '.join(fields)}", "give all that have no default", "DV0303")
         if ctor is not None:
             return sx.Call(span, ctor, tuple(args), None)
         order = {f: k for k, f in enumerate(fields)}
@@ -167,6 +173,8 @@ class Calls(Scope):
             values = {n: self.expr(a) for n, a in given.items()}
             if known.name in OF_ITEMS and rule.rest is None:
                 values |= {n: v for n, a in given.items() if (v := self.items(a)) is not None}
+            if known.name in ("sum", "np.sum") and len(args) == 1 and not keywords and self.is_bool(args[0]):
+                return call(self.at(node), self.builtin("count", node), *values.values())
             rest = [self.expr(a) for a in args[len(rule.params):]] if rule.rest is not None else []
             if receiver is not None:
                 values["self"] = receiver
@@ -297,9 +305,9 @@ class Calls(Scope):
 
     def numbers(self, args: Sequence[sx.Expr], span: Span) -> sx.Expr:
         """`range(…)` as an array of integers."""
-        if len(args) == 1:
-            return call(span, self.linker.builtin("iota", span), args[0])
         k = self.fresh("k")
+        if len(args) == 1:
+            return sx.Comp(span, sx.Name(span, k), sx.Gens(span, (sx.GenBelow(span, k, args[0]),), None))
         gen = sx.GenRange(span, k, args[0], args[1], args[2] if len(args) == 3 else None)
         return sx.Comp(span, sx.Name(span, k), sx.Gens(span, (gen,), None))
 

@@ -7,6 +7,7 @@ in python_loops.py.
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -337,22 +338,30 @@ class Statements(Expressions):
     def matched(self, s: ast.Match, side: Callable[[Sequence[ast.stmt]], sx.Expr], falls: bool) -> sx.Expr:
         subject = self.expr(s.subject)
         arms = []
-        for c in s.cases:
-            if c.guard is not None:
-                self.refuse(c.guard, "a guard of a case is not in the language", "write an if inside the case")
+        for k, c in enumerate(s.cases):
             pattern = self.case_pattern(c.pattern)
             before = set(self.defined)
             self.define([n for p in ast.walk(c.pattern) if (n := getattr(p, "name", None)) is not None])
             span = self.at(c.pattern)
-            arms.append(sx.Arm(span, pattern, side(c.body)))
+            if c.guard is None:
+                arms.append(sx.Arm(span, pattern, side(c.body)))
+                self.frames[-1].defined = before
+                continue
+            test, body = self.expr(c.guard), side(c.body)
             self.frames[-1].defined = before
+            others = copy.copy(s)
+            others.cases = s.cases[k + 1:]
+            otherwise = self.matched(others, side, falls) if others.cases else side(())
+            arms.append(sx.Arm(span, pattern, conditional(self.at(c.guard), test, body, otherwise)))
+            if isinstance(c.pattern, ast.MatchAs) and c.pattern.pattern is None:  # it takes everything
+                return sx.Match(self.at(s), subject, tuple(arms))
         if falls and not is_total(s.cases) and not self.covers(s):
             arms.append(sx.Arm(self.at(s.cases[-1].pattern), sx.PWild(self.at(s.cases[-1].pattern)), side(())))
         return sx.Match(self.at(s), subject, tuple(arms))
 
     def covers(self, s: ast.Match) -> bool:
         """Do the cases name all constructors of a sum type?  Then there is no other way."""
-        found = [self.static(p.cls) for c in s.cases for p in ast.walk(c.pattern) if isinstance(p, ast.MatchClass)]
+        found = [self.static(p.cls) for c in s.cases if c.guard is None for p in ast.walk(c.pattern) if isinstance(p, ast.MatchClass)]
         family = self.family(found[0]) if found else ()
         return bool(family) and set(family) <= set(found)
 

@@ -89,6 +89,13 @@ def record_fields(cls: type) -> tuple[str, ...] | None:
     return None
 
 
+def record_defaults(cls: type) -> dict[str, Any]:
+    """The defaults of a record's fields; those that a factory makes are left out."""
+    if dataclasses.is_dataclass(cls):
+        return {f.name: f.default for f in dataclasses.fields(cls) if f.default is not dataclasses.MISSING}
+    return dict(getattr(cls, "_field_defaults", {}))
+
+
 def hints_of(cls: type) -> dict[str, Any]:
     """The annotations of a class, evaluated where they are text."""
     found = dict(getattr(cls, "__annotations__", {}))

@@ -84,7 +84,7 @@ class Function:
         return inspect.Signature([
             inspect.Parameter(
                 p.name, kind, annotation=str(p.type),
-                default=inspect.Parameter.empty if p.default is None else p.default[1],
+                default=inspect.Parameter.empty if p.default is None else _shown_default(*p.default),
             )
             for p in self.params if p.name.isidentifier()
         ])
@@ -172,6 +172,7 @@ class Function:
 
     def _blame(self, e: errors.Error) -> None:
         """Gives an error without a place the parameter that its message names, or else the first one."""
+        self._unit.reword(e)
         if e.span is None or is_derived(e.span):
             spans = self._spans()
             e.span = next((s for n, s in spans.items() if f"`{n}`" in e.message), self.span)
@@ -350,6 +351,16 @@ class Function:
         types = self._declared("explain")
         with guarded("explain", self._unit.source.text):
             return self._unit.instance(self.text, types, self._plain).explain(stage)
+
+
+def _shown_default(kind: str, text: str) -> object:
+    """A default that is a number as a number; paths, and other expressions, as text."""
+    import ast
+
+    try:
+        return text if kind == "path" else ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
+    except (ValueError, SyntaxError):
+        return text
 
 
 def _lifted(t: shapes.Type, value: Any) -> shapes.Type:

@@ -54,6 +54,11 @@ class PythonUnit(Unit):
         self._attributes = [w for w in built.watched if not isinstance(w.place, dict | CellType)]
         self._cells = [w for w in built.watched if isinstance(w.place, CellType)]
 
+    def reword(self, e: errors.Error) -> None:
+        from .jit_words import reword
+
+        reword(e)
+
     def accept(self, param: shapes.Param, value: object, function: str) -> None:
         """Lists and tuples: what is written for arrays may mean something else for them."""
         python = _functions.get(id(self.built))

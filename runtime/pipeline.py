@@ -80,6 +80,9 @@ class Unit:
     def __reduce__(self) -> tuple[object, ...]:
         return _unit, (self.source.name, self.source.text, self.folder, self.backend)
 
+    def reword(self, e: errors.Error) -> None:
+        """Changes what an error advises to the words of those who read it."""
+
     def accept(self, param: shapes.Param, value: object, function: str) -> None:
         """Refuses an argument whose type alone does not say what is wrong with it."""
 

@@ -521,15 +521,6 @@ def unused_value(x):
 
 
 @refused
-def guard(x):
-    match x:
-        case y if y > 0:  # DV0151 at y > 0: inside
-            return y
-        case _:
-            return 0.0
-
-
-@refused
 def changes_what_it_goes_over(x):
     a = x.copy()
     for u, v in zip(a, a):  # DV0152 at zip(a, a): range

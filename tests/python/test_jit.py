@@ -622,35 +622,3 @@ def test_defaults_are_those_of_the_definition() -> None:
 
     start = 7.0
     assert f(1.0) == 2.0 and start == 7.0
-
-
-LARGE = 10**12
-
-
-@pytest.mark.parametrize("f", [
-    lambda x: x / 10**20,
-    lambda x: x / (1 * 2 * 3 * 4 * 5 * 6 * 7 * 8 * 9 * 10 * 11 * 12 * 13 * 14 * 15 * 16 * 17 * 18 * 19 * 20 * 21),
-    lambda x: 10**30 / x,
-    lambda x: x * (6.022 * 10**23),
-    lambda x: x * (10**20 // 10**18),
-    lambda x: x * 10**-3,
-    lambda x: x + 2**-1,
-    lambda x: x + 2**63 % 1000,
-    lambda x: (x / 2) * 10**25,
-    lambda x: math.sqrt(x) * 2**70,
-    lambda x: 2.5 * x * 10**22,
-    lambda x: x / LARGE**2,
-    lambda x: x + -(2**63) / 3,
-    lambda x: x + (2**63 - 1) % 10,
-])
-def test_integers_beyond_i64_that_meet_floats(f: Callable[..., Any]) -> None:
-    assert dv.jit(f)(1.5) == f(1.5)
-
-
-def test_integers_beyond_i64_beside_annotated_floats() -> None:
-    def scaled(x: float, v: dv.f64["n"]) -> dv.f64["n"]:
-        return x * 10**20 + v[0] * 2**64 + v * 10**25
-
-    v = np.array([1.0, 3.0])
-    np.testing.assert_array_equal(dv.jit(scaled)(1.5, v), scaled(1.5, v))
-    assert dv.jit(lambda n: n + -(2**63))(5) == 5 - 2**63

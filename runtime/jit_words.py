@@ -1,0 +1,26 @@
+"""What the language's messages advise, in Python's spelling."""
+
+from __future__ import annotations
+
+import re
+
+from ..compiler.errors import Error
+
+WORDS = (
+    (r"^if it may change, say so: loop .*", "an array that a loop assigns keeps its sizes: keep it whole, and count how much of it is meant"),
+    (r"\bcount\(", "np.count_nonzero("),
+    (r"\bwrt = …", "argnums=…"),
+    (r"\bi64\(", "int("),
+    (r"\bf64\(", "float("),
+    (r"\bi32\(", "np.int32("),
+    (r"\bf32\(", "np.float32("),
+)
+
+
+def reword(e: Error) -> None:
+    """Puts Python's words in the place of the language's."""
+    for inner in {e, *e.errors}:
+        if inner.code == "DV0505" and inner.message.startswith("negative integer exponent"):
+            inner.help = "write float(x) ** n for a fraction"
+        for pattern, instead in WORDS:
+            inner.help = re.sub(pattern, instead, inner.help) if inner.help else inner.help

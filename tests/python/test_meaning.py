@@ -1,0 +1,175 @@
+"""Where Python and the language could differ in what a text means: large integers, guards, defaults, truth values."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import derivant as dv
+import numpy as np
+import pytest
+
+LARGE = 10**12
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: x / 10**20,
+    lambda x: x / (1 * 2 * 3 * 4 * 5 * 6 * 7 * 8 * 9 * 10 * 11 * 12 * 13 * 14 * 15 * 16 * 17 * 18 * 19 * 20 * 21),
+    lambda x: 10**30 / x,
+    lambda x: x * (6.022 * 10**23),
+    lambda x: x * (10**20 // 10**18),
+    lambda x: x * 10**-3,
+    lambda x: x + 2**-1,
+    lambda x: x + 2**63 % 1000,
+    lambda x: (x / 2) * 10**25,
+    lambda x: math.sqrt(x) * 2**70,
+    lambda x: 2.5 * x * 10**22,
+    lambda x: x / LARGE**2,
+    lambda x: x + -(2**63) / 3,
+    lambda x: x + (2**63 - 1) % 10,
+])
+def test_integers_beyond_i64_that_meet_floats(f: Callable[..., Any]) -> None:
+    assert dv.jit(f)(1.5) == f(1.5)
+
+
+def test_integers_beyond_i64_beside_annotated_floats() -> None:
+    def scaled(x: float, v: dv.f64["n"]) -> dv.f64["n"]:
+        return x * 10**20 + v[0] * 2**64 + v * 10**25
+
+    v = np.array([1.0, 3.0])
+    np.testing.assert_array_equal(dv.jit(scaled)(1.5, v), scaled(1.5, v))
+    assert dv.jit(lambda n: n + -(2**63))(5) == 5 - 2**63
+
+
+@dataclass(frozen=True)
+class Circle:
+    r: float
+
+
+@dataclass(frozen=True)
+class Box:
+    w: float
+    h: float
+
+
+def digits(k: int) -> int:
+    match k:
+        case 0:
+            return 10
+        case j if j > 5:
+            return j
+        case 3 if k < 0:
+            return 99
+        case 3 | 4:
+            return -k
+        case _:
+            return 7
+
+
+def changed(k: int) -> int:
+    a = 1
+    match k:
+        case 2 if a > 0:
+            a = 5
+        case j if j > 5:
+            a = j
+    return a
+
+
+def counted(n: int) -> int:
+    total = 0
+    for i in range(n):
+        match i % 4:
+            case 1 if total > 3:
+                break
+            case r if r == 2 or total == 0:
+                total += 2
+            case r:
+                total -= r
+    return total
+
+
+def round_or_square(s: Circle | Box) -> float:
+    match s:
+        case Circle(r) if r > 1:
+            return r
+        case Box(w, h) if w > h:
+            return w * h
+        case Circle(r):
+            return -r
+        case Box(w, h):
+            return h - w
+
+
+def test_guards_of_cases() -> None:
+    for f in (digits, changed, counted):
+        assert [dv.jit(f)(k) for k in range(12)] == [f(k) for k in range(12)]
+    for s in (Circle(2.0), Circle(0.5), Box(2.0, 1.0), Box(1.0, 2.0)):
+        assert dv.jit(round_or_square)(s) == round_or_square(s)
+    with pytest.raises(dv.SyntaxError, match="ends without a value"):
+        @dv.jit
+        def partial(k: int) -> int:
+            match k:
+                case j if j > 0:
+                    return j
+
+
+@dataclass
+class Bounds:
+    lower: float
+    upper: float = 2.0
+
+
+class Step(NamedTuple):
+    width: float
+    count: int = 3
+
+
+def test_defaults_of_fields() -> None:
+    def f(x: float) -> float:
+        b, s = Bounds(x), Step(width=x)
+        return b.lower * b.upper + s.width * s.count + Bounds(upper=x, lower=1.0).upper + Step(x, 4).count
+
+    assert dv.jit(f)(1.5) == f(1.5)
+    with pytest.raises(dv.SyntaxError, match="lower"):
+        dv.jit(lambda x: Bounds(upper=x))(1.0)
+
+
+@pytest.mark.parametrize("f", [
+    lambda v: np.sum(v > 0), lambda v: sum(v > 0), lambda v: (v > 0).sum(), lambda v: sum(x > 0 for x in v),
+])
+def test_sums_of_truth_values(f: Callable[..., Any]) -> None:
+    v = np.array([1.0, -1.0, 2.0])
+    assert dv.jit(f)(v) == f(v) == 2
+
+
+def test_defaults_in_the_signature_of_a_transform() -> None:
+    def f(x: float, k: int = 2, up: bool = True, h: float = -0.5) -> float:
+        return x**k + h if up else x
+
+    found = inspect.signature(dv.grad(f)).parameters
+    assert [p.default for p in found.values()][1:] == [2, True, -0.5]
+
+
+@pytest.mark.parametrize("f, x, word", [
+    (lambda v: sum(v), np.array([True, False]), "np.count_nonzero"),
+    (lambda b: b + 1, True, "int("),
+    (lambda n: n**-2, 2, "float("),
+])
+def test_advice_in_words_of_python(f: Callable[..., Any], x: Any, word: str) -> None:
+    with pytest.raises(dv.Error) as e:
+        dv.jit(f)(x)
+    assert word in (e.value.help or "") and "64" not in (e.value.help or "")
+    with pytest.raises(dv.TypeError) as found:
+        dv.grad(lambda a: a * a)(2)
+    assert "argnums" in (found.value.help or "")
+
+
+def test_negative_sizes_point_at_the_range() -> None:
+    for f in (lambda n: np.arange(n), lambda n: sum(range(n))):
+        with pytest.raises(dv.SizeError) as e:
+            dv.jit(f)(-5)
+        assert e.value.span is not None and e.value.span.source is not None and e.value.span.source.name == __file__
