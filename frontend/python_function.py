@@ -8,18 +8,21 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from types import FunctionType
 from typing import Any, Protocol
 
+import numpy as np
+
 from ..compiler.errors import Span, TypeError
 from . import syntax as sx
 from .python_alias import Aliases
 from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, exits, parameters
 from .python_loops import Loops
 from .python_ranks import Ranks
-from .python_scope import MISSING, Environment, Frame, Linker
+from .python_scope import MISSING, Environment, Frame, Linker, call
 from .python_source import Found, Text
 from .python_stmts import Leave
 from .python_tables import known_function
 from .python_types import Annotations
 
+LONGEST_DEFAULT = 256
 SCALARS = ("f64", "f32", "i64", "i32", "bool")
 
 
@@ -84,6 +87,7 @@ class FunctionReader(Loops):
         if isinstance(self.node, ast.FunctionDef) and self.node.returns is not None and "return" in hints:
             ret = self.linker.annotations.type_of(hints["return"], self.at(self.node.returns))
         self.note_types(types)
+        self.tuples |= {n: 0 for n, h in hints.items() if isinstance(h, type) and issubclass(h, tuple) and types.get(n) is not None}
         for n, depth in lists.items():
             if types.get(n) is None and depth:
                 self.lists[n] = depth
@@ -94,15 +98,34 @@ class FunctionReader(Loops):
             default = None
             if a.arg in defaults:
                 where = self._default_span(a)
-                default = self.linker.value(defaults[a.arg], a.arg, where, {})
+                given = defaults[a.arg]
+                default = self.array_default(given, a) if isinstance(given, np.ndarray | list) else \
+                    self.linker.value(given, a.arg, where, {})
             own.append(sx.Param(self.at(a), self.spelled(a.arg), types.get(a.arg), default))
         self.check_aliases({a.arg: _rank(types.get(a.arg)) for a in self.own})
         body = self.value()
         return sx.Def(self.head, name, (*hidden(), *own), ret, body, doc)
 
+    def array_default(self, value: Any, arg: ast.arg) -> sx.Expr:
+        """An array as a default is written out: defaults see no parameters, not even hidden ones."""
+        where = self._default_span(arg)
+        array = np.asarray(value)
+        if not 0 < array.size <= LONGEST_DEFAULT or array.dtype.kind not in "fib":
+            raise TypeError("DV0156", f"the default of {arg.arg} is no array of 1 to {LONGEST_DEFAULT} numbers", where,
+                            help="give it as an argument, or use it by its name from outside")
+
+        def literal(part: Any) -> sx.Expr:
+            if part.ndim == 0:
+                return self.linker.value(part, arg.arg, where, {})
+            return sx.ArrayLit(where, tuple(map(literal, map(np.asarray, part))))
+
+        made = literal(array)
+        return call(where, self.linker.builtin("i64", where), made) if array.dtype.kind == "i" else made
+
     def note_types(self, types: Mapping[str, sx.Type | None]) -> None:
         """What the annotations of parameters say to the reader."""
         again = set(assigned(self.body))
+        self.tuples |= {n: len(t.items) for n, t in types.items() if isinstance(t, sx.TTuple)}
         self.floats |= {n for n, t in types.items() if n not in again and _element(t) in ("f64", "f32")}
 
     @property

@@ -181,7 +181,7 @@ class Reader:
         reader = FunctionReader(self, found.text, found.node, env, (), used, fixed)
         try:
             made = reader.definition(now.names[key], lambda: self.hidden_params(used, reader.head), _defaults(function),
-                                     hints_of(function, found, env, self.lenient), inspect.getdoc(function), lists)
+                                     hints_of(function, found, env, self.lenient), _doc(function), lists)
         finally:
             now.opening.discard(key)
         now.defs[key], now.used[key], now.depths[key] = made, used, reader.depth
@@ -278,7 +278,7 @@ class Reader:
         if isinstance(value, str | bytes):
             return SyntaxError("DV0151", f"{name} is text, which is not in the language", span)
         if value is None:
-            return SyntaxError("DV0151", f"{name} is None, which is not in the language", span)
+            return SyntaxError("DV0151", f"{name} is None, which is not in the language", span, help="give a number, or write two functions")
         if isinstance(value, ModuleType):
             return SyntaxError("DV0151", f"{name} is a module", span, help="name one of its functions")
         if isinstance(value, BuiltinFunctionType | np.ufunc) or callable(value):
@@ -452,6 +452,11 @@ class Reader:
             return ()
         found = self.outside.record(cls, Span(None, 1, 1, 1, 1), self)
         return found[2] if found is not None else self.families.get(cls, ())
+
+
+def _doc(function: FunctionType) -> str | None:
+    """Its own documentation: `inspect.getdoc` would look for one in the classes around it, and so ask for the method."""
+    return None if function.__doc__ is None else inspect.cleandoc(function.__doc__)
 
 
 def _defaults(function: FunctionType) -> dict[str, Any]:

@@ -277,9 +277,13 @@ class Function:
         """The type of an argument whose parameter has none."""
         if isinstance(value, list | tuple):
             self._unit.accept(p, value, self._all.name)
-        if t.batch:
-            return infer_batched(value, p.name, self._all.name, t, self._types)
-        return infer(value, p.name, self._all.name, t.sizes, self._types)
+        try:
+            if t.batch:
+                return infer_batched(value, p.name, self._all.name, t, self._types)
+            return infer(value, p.name, self._all.name, t.sizes, self._types)
+        except RecursionError:
+            raise errors.TypeError("DV0607", f"`{p.name}` of {self._all.name} contains itself, or is nested too deeply",
+                                   self._spans().get(p.name)) from None
 
     def _types(self) -> Sequence[shapes.Type]:
         return self._unit.outline().types

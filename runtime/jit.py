@@ -64,7 +64,7 @@ class PythonUnit(Unit):
         python = _functions.get(id(self.built))
         name = next((n for n, s in self.built.spelled.items() if s == param.name), param.name)
         depth = list_levels(value) - (len(param.type.batch) if isinstance(param.type, shapes.Any) else 0)
-        if python is None or name in self.fixed or (type(value) is not tuple and depth <= 0):
+        if python is None or name in self.fixed or (not isinstance(value, tuple) and depth <= 0):
             return
         with self.lock:
             if (name, depth) not in self._accepted:

@@ -118,7 +118,8 @@ class Reader:
         if found is None and isinstance(value, np.ndarray) and value.ndim == 0:
             plain = value[()]
             found = _kind_of_scalar(plain)
-        if found is None and not isinstance(value, (np.ndarray, np.generic)) and hasattr(value, "__index__"):
+        if found is None and not isinstance(value, (np.ndarray, np.generic)) and hasattr(value, "__index__") \
+                and not isinstance(value, type):
             plain, found = int(value), "i64"
         small = kind == "i32" and type(plain) is int and -(2**31) <= plain < 2**31
         if found not in WIDENS[kind] and not small:

@@ -173,3 +173,65 @@ def test_negative_sizes_point_at_the_range() -> None:
         with pytest.raises(dv.SizeError) as e:
             dv.jit(f)(-5)
         assert e.value.span is not None and e.value.span.source is not None and e.value.span.source.name == __file__
+
+
+def test_arrays_as_defaults() -> None:
+    def helper(x, d=[1, 3]):  # noqa: B006
+        return x * d[1]
+
+    def f(x, d=np.array([1.0, 2.0]), *, m=np.eye(2)):  # noqa: B008
+        return helper(x) + x * d[1] + m[0, 0] * d[0]
+
+    g = dv.jit(f)
+    assert g(2.0) == f(2.0) and dv.grad(g)(2.0) == 5.0
+    assert g(2.0, np.full(3, 4.0), m=np.ones((2, 2))) == f(2.0, np.full(3, 4.0), m=np.ones((2, 2)))
+    with pytest.raises(dv.Error, match="default of d"):
+        @dv.jit
+        def large(x, d=np.zeros(1000)):  # noqa: B008
+            return x * d[0]
+
+
+class Scaled:
+    scale = 10.0
+
+    @classmethod
+    @dv.jit
+    def of_class(cls, x):
+        return x * cls.scale
+
+
+def test_class_methods() -> None:
+    assert Scaled.of_class(3.0) == Scaled().of_class(3.0) == 30.0
+
+
+def test_tuples_are_not_calculated_with() -> None:
+    def named(t: Step):
+        return t + t
+
+    def pair(t: tuple[float, float]):
+        return t * 2
+
+    for f in (named, pair):
+        with pytest.raises(dv.SyntaxError, match="Python"):
+            dv.jit(f)
+    for f in (lambda t: t * 2, lambda t: t - t, lambda t: t + t):
+        with pytest.raises(dv.TypeError, match="tuple"):
+            dv.jit(f)(Step(1.0, 2))
+
+    def total(t: tuple[float, float]):
+        return sum(t) + t[1]
+
+    assert dv.jit(total)((1.0, 2.0)) == total((1.0, 2.0))
+
+
+def test_hostile_arguments() -> None:
+    endless: dict[str, Any] = {}
+    endless["a"] = endless
+
+    def typed(x: float):
+        return x
+
+    for f, x in ((lambda x: x * 2, endless), (typed, int), (typed, float)):
+        with pytest.raises(dv.TypeError) as e:
+            dv.jit(f)(x)
+        assert e.value.code == "DV0607"
