@@ -25,7 +25,7 @@ INSTEAD = {
     "slice": "write a[lo:hi]", "next": "use a loop with break", "iter": "use a for loop", "super": None,
     "einsum": "write the sum: [sum(a[i, k] * b[k, j] for k in range(n)) for …]", "append": "write [… for …], or a = np.zeros(n) and a[i] = …",
     "vectorize": "functions of scalars take arrays as they are", "hstack": "np.concatenate", "vstack": "np.stack or np.concatenate",
-    "format": None, "eval": None, "exec": None,
+    "tolist": "arrays and lists are one: leave it out", "_replace": "name the class and its fields", "format": None, "eval": None, "exec": None,
 }
 OF_ITEMS = frozenset({"sum", "min", "max", "any", "all", "math.prod", "math.fsum", "np.sum", "np.prod", "np.mean", "np.max", "np.min", "list"})
 """Functions that take a tuple for the array of its items."""

@@ -218,7 +218,7 @@ class Expressions(Calls):
 
     def tuple_(self, node: ast.expr, elts: Sequence[ast.expr]) -> sx.Expr:
         if len(elts) < 2:
-            self.refuse(node, f"a tuple of {len(elts)} is not in the language", "give the value itself" if elts else None)
+            self.refuse(node, f"a tuple of {len(elts)} is not in the language", "give the value itself" if elts else "give a number")
         return sx.Tuple(self.at(node), tuple(map(self.expr, elts)))
 
     def dict_(self, node: ast.Dict) -> sx.Expr:
@@ -271,6 +271,9 @@ class Expressions(Calls):
         base = self.static(node.value)
         if isinstance(base, dict | tuple | list) and not hasattr(base, "_fields"):
             return self.static_item(node, base)
+        if isinstance(node.value, ast.Name) and -self.tuples.get(node.value.id, 0) <= (self.literal(node.slice) or 0) < 0:
+            back = self.tuples[node.value.id] + (self.literal(node.slice) or 0)  # of a tuple, from its end
+            return sx.IndexE(span, self.expr(node.value), (number(back, span),))
         if isinstance(node.slice, ast.Slice) and node.slice.step is not None:
             return self.strided(node, node.slice)
         if self.literal(node.slice) is None and (items := self.items(node.value)) is not None:

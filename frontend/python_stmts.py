@@ -36,7 +36,7 @@ Stmt = sx.Let | sx.LetFn | sx.Assert
 REFUSED: dict[type[ast.AST], tuple[str, str | None]] = {
     ast.Try: ("try", "check what could fail first: if … else"), ast.With: ("with", "what needs it stays outside, in Python"), ast.Raise: ("raise", 'write assert condition, "message"'),
     ast.Global: ("global", "give it as an argument, and return it"), ast.Nonlocal: ("nonlocal", "return the new value"),
-    ast.Delete: ("del", None), ast.ClassDef: ("a class inside a function", "write it outside"), ast.Import: ("import inside a function", "import at the top of the file"),
+    ast.Delete: ("del", "leave the name as it is"), ast.ClassDef: ("a class inside a function", "write it outside"), ast.Import: ("import inside a function", "import at the top of the file"),
     ast.ImportFrom: ("import inside a function", "import at the top of the file"), ast.AsyncFunctionDef: ("async", None),
     ast.AsyncFor: ("async", None), ast.AsyncWith: ("async", None), ast.TryStar: ("try", None),
 }

@@ -173,7 +173,7 @@ def nonlocals(x):
 
 @refused
 def deletes(x):
-    del x  # DV0151 at del:
+    del x  # DV0151 at del: leave
 
 
 @refused
@@ -447,6 +447,16 @@ def list_from_outside(x):
 def copy_of_a_list(x):
     a = [x, x]
     return a.copy() - x  # DV0151 at a.copy() - x: np.array
+
+
+@refused
+def no_tuple(x):
+    return ()  # DV0151 at (): number
+
+
+@refused
+def to_list(x):
+    return x.tolist()  # DV0153 at x.tolist: leave it out
 
 
 @refused

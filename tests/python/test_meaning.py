@@ -235,3 +235,11 @@ def test_hostile_arguments() -> None:
         with pytest.raises(dv.TypeError) as e:
             dv.jit(f)(x)
         assert e.value.code == "DV0607"
+
+
+def test_tuples_from_their_end() -> None:
+    def f(x: float, t: tuple[float, float]) -> float:
+        u = (x, 2 * x, 3 * x)
+        return u[-1] + 10 * u[-3] + t[-1] - t[-2]
+
+    assert dv.jit(f)(1.0, (5.0, 7.0)) == f(1.0, (5.0, 7.0))
