@@ -236,6 +236,7 @@ any() = any(self)
 argmax() = argmax(self)
 argmin() = argmin(self)
 argsort() = argsort(self)
+clip(min, max) = clip(self, min, max)
 copy() = self
 cumprod() = cumprod(self)
 cumsum() = cumsum(self)

@@ -243,3 +243,9 @@ def test_tuples_from_their_end() -> None:
         return u[-1] + 10 * u[-3] + t[-1] - t[-2]
 
     assert dv.jit(f)(1.0, (5.0, 7.0)) == f(1.0, (5.0, 7.0))
+
+
+def test_clip_as_a_method() -> None:
+    v = np.array([-2.0, 0.5, 3.0])
+    for f in (lambda v: v.clip(0.0, 1.0), lambda v: v.clip(min=-1.0, max=2.0)):
+        np.testing.assert_array_equal(dv.jit(f)(v), f(v))
