@@ -23,6 +23,7 @@ from .python_flow import (
     free,
     is_total,
     live,
+    reads,
     targets,
 )
 from .python_scope import block, call, number
@@ -204,6 +205,10 @@ class Statements(Expressions):
                 for f in ast.walk(value):
                     if isinstance(f, ast.Lambda) and (f is value or self.is_called(name)):
                         self.check_captured(f)
+                if isinstance(value, ast.GeneratorExp):  # what it goes over is read here, the rest when it is used
+                    first, *more = value.generators
+                    now = ast.comprehension(first.target, ast.Constant(0), first.ifs, 0)
+                    self.check_captured(ast.copy_location(ast.GeneratorExp(value.elt, [now, *more]), value))
                 made = self.expr(value)
                 self.note(name, value)
                 self.define((name,))
@@ -424,9 +429,9 @@ class Statements(Expressions):
         return any(isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == name
                    for s in self.body for n in ast.walk(s))
 
-    def check_captured(self, s: ast.FunctionDef | ast.Lambda) -> None:
+    def check_captured(self, s: ast.FunctionDef | ast.Lambda | ast.GeneratorExp) -> None:
         """A closure sees later assignments in Python, and the value at its definition here."""
-        names = {n for n in free(s) if self.is_lexical(n)}
+        names = {n for n in (reads(s) if isinstance(s, ast.GeneratorExp) else free(s)) if self.is_lexical(n)}
         for outer in self.body:
             for n in ast.walk(outer):
                 at = getattr(n, "lineno", 0)
@@ -436,7 +441,7 @@ class Statements(Expressions):
                 if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store):
                     stored = next(targets(n), None)
                 if stored in names:
-                    self.refuse(n, f"{stored} is used by a function above and changed here", "give it to the function as an argument", "DV0152")
+                    self.refuse(n, f"{stored} is used by a function or generator above and changed here", "give it to the function as an argument", "DV0152")
 
     order: Sequence[str]
     bools: set[str]

@@ -119,6 +119,14 @@ def closure_sees_later(x):
 
 
 @refused
+def generator_sees_later(x):
+    k = 2.0
+    g = (t * k for t in x)
+    k = 10.0  # DV0152 at k: argument
+    return sum(g) + k
+
+
+@refused
 def def_sees_later(x):
     def f():
         return x

@@ -249,3 +249,14 @@ def test_clip_as_a_method() -> None:
     v = np.array([-2.0, 0.5, 3.0])
     for f in (lambda v: v.clip(0.0, 1.0), lambda v: v.clip(min=-1.0, max=2.0)):
         np.testing.assert_array_equal(dv.jit(f)(v), f(v))
+
+
+def test_generators_that_are_used_later() -> None:
+    def f(v):
+        k = 2.0
+        g = (t * k for t in v)
+        v = v * 3
+        return sum(g) + v[0]
+
+    v = np.array([1.0, 2.0])
+    assert dv.jit(f)(v) == f(v)
