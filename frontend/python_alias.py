@@ -259,6 +259,8 @@ class Aliases:
                 return self.sources(body) | self.sources(orelse)
             case ast.Tuple(elts=elts) | ast.List(elts=elts):
                 return {n: nodes for x in elts for n, nodes in self.sources(x).items()}
+            case ast.GeneratorExp():
+                return self.sources(e.generators[0].iter)  # read when it is used
             case ast.Dict(values=values):
                 return {n: nodes for x in values for n, nodes in self.sources(x).items()}
             case ast.Call(func=func, args=args):

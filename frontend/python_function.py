@@ -14,6 +14,7 @@ from ..compiler.errors import Span, TypeError
 from . import syntax as sx
 from .python_alias import Aliases
 from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, exits, parameters
+from .python_iterators import Iterators
 from .python_loops import Loops
 from .python_ranks import Ranks
 from .python_scope import MISSING, Environment, Frame, Linker, call
@@ -35,6 +36,9 @@ class Program(Linker, Protocol):
         raise NotImplementedError
 
     def returns_argument(self, function: FunctionType) -> bool:
+        raise NotImplementedError
+
+    def opened(self, value: object) -> FunctionReader | None:
         raise NotImplementedError
 
     def is_jit(self, value: object) -> bool:
@@ -168,6 +172,8 @@ class FunctionReader(Loops):
         found = Aliases(known_ranks, self.at, self.list_depth_of(known_ranks), self.linker.returns_argument)
         found.run(self.params, self.body)
         self.scalars = found.scalars
+        body = self.node.body if isinstance(self.node, ast.FunctionDef) else self.body
+        Iterators(self.quiet_static, self.at, self.linker.opened).run(body)
 
     def list_depth_of(self, ranks: Ranks) -> Callable[[ast.expr], int]:
         """How deep lists are, before the text is read from top to bottom."""

@@ -212,12 +212,19 @@ class Reader:
                               find(function).text.span(find(function).node), help="give np.array(…)")
 
     def returns_argument(self, function: FunctionType) -> bool:
+        reader = self.opened(function)
+        return reader is None or returns_argument(reader.node, reader.quiet_static, known_function)
+
+    def opened(self, value: object) -> FunctionReader | None:
+        """A function of Python, to look at its text; None if there is none."""
+        function = self.python(value)
         try:
-            found = find(function)
+            found = find(function) if function is not None else None
         except UnsupportedError:
-            return True
-        reader = FunctionReader(self, found.text, found.node, Environment.of(function), (), {})
-        return returns_argument(found.node, reader.quiet_static, known_function)
+            return None
+        if function is None or found is None:
+            return None
+        return FunctionReader(self, found.text, found.node, Environment.of(function), (), {})
 
     def is_jit(self, value: object) -> bool:
         return self.outside.is_jit(value)

@@ -26,6 +26,7 @@ from .python_flow import (
     reads,
     targets,
 )
+from .python_iterators import ONE_SHOT
 from .python_scope import block, call, number
 from .unparse import expression_text
 
@@ -202,13 +203,7 @@ class Statements(Expressions):
         span = self.at(s)
         match target:
             case ast.Name(id=name):
-                for f in ast.walk(value):
-                    if isinstance(f, ast.Lambda) and (f is value or self.is_called(name)):
-                        self.check_captured(f)
-                if isinstance(value, ast.GeneratorExp):  # what it goes over is read here, the rest when it is used
-                    first, *more = value.generators
-                    now = ast.comprehension(first.target, ast.Constant(0), first.ifs, 0)
-                    self.check_captured(ast.copy_location(ast.GeneratorExp(value.elt, [now, *more]), value))
+                self.check_late(name, value)
                 made = self.expr(value)
                 self.note(name, value)
                 self.define((name,))
@@ -429,13 +424,25 @@ class Statements(Expressions):
         return any(isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == name
                    for s in self.body for n in ast.walk(s))
 
+    def check_late(self, name: str, value: ast.expr) -> None:
+        """What Python reads when the value is used, not where it is made: functions and iterators."""
+        late = isinstance(value, ast.GeneratorExp | ast.Call) and (
+            isinstance(value, ast.GeneratorExp) or any(self.static(value.func) is f for f in ONE_SHOT))
+        for f in ast.walk(value):
+            if isinstance(f, ast.Lambda) and (f is value or late or self.is_called(name)):
+                self.check_captured(f)
+            if isinstance(f, ast.GeneratorExp) and late:  # what it goes over is read at once
+                first, *more = f.generators
+                now = ast.comprehension(first.target, ast.Constant(0), first.ifs, 0)
+                self.check_captured(ast.copy_location(ast.GeneratorExp(f.elt, [now, *more]), f))
+
     def check_captured(self, s: ast.FunctionDef | ast.Lambda | ast.GeneratorExp) -> None:
         """A closure sees later assignments in Python, and the value at its definition here."""
         names = {n for n in (reads(s) if isinstance(s, ast.GeneratorExp) else free(s)) if self.is_lexical(n)}
         for outer in self.body:
             for n in ast.walk(outer):
-                at = getattr(n, "lineno", 0)
-                if at <= (s.end_lineno or s.lineno):
+                at = getattr(n, "lineno", 0), getattr(n, "col_offset", 0)
+                if at <= (s.end_lineno or s.lineno, s.end_col_offset or 0):
                     continue
                 stored = n.id if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) else None
                 if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store):

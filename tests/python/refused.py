@@ -544,3 +544,71 @@ def changes_what_it_goes_over(x):
     for u, v in zip(a, a):  # DV0152 at zip(a, a): range
         a[0] = u + v
     return a
+
+
+@refused
+def iterator_read_twice(x):
+    g = (t * 2 for t in x)
+    s = sum(g)
+    return s + sum(g)  # DV0152 at g): [… for
+
+
+@refused
+def iterator_after_break(x):
+    g = zip(x, x)
+    s = 0.0
+    for a, b in g:
+        if a > b:
+            break
+    for a, b in g:  # DV0152 at g:: list(zip(
+        s = s + a * b
+    return s
+
+
+@refused
+def iterator_in_a_loop(x):
+    g, s = map(lambda t: t * 2, x), 0.0
+    for _ in range(3):
+        s = s + sum(g)  # DV0152 at g): list(map(
+    return s
+
+
+@refused
+def iterator_read_twice_by_another(x):
+    return squares(t * 2 for t in x)  # DV0152 at (t * 2: [… for
+
+
+@refused
+def iterator_over_what_changes(x):
+    a = x.copy()
+    g = (t * 2 for t in a)
+    a[0] = 100.0  # DV0152 at a[0]: copy
+    return sum(g)
+
+
+@refused
+def iterator_sees_later(x):
+    k = 2.0
+    g = map(lambda t: t * k, x); k = 10.0  # noqa: E702  # DV0152 at k = 10.0: argument
+    return sum(g)
+
+
+@refused
+def iterator_in_a_tuple(x):
+    g = enumerate(x)
+    t = (g, 1.0)  # DV0152 at g,: list(enumerate(
+    return t[1]
+
+
+@refused
+def iterator_in_a_function(x):
+    g = reversed(x)
+
+    def f(a):
+        return a * sum(g)  # DV0152 at g): list(reversed(
+
+    return f(1.0)
+
+
+def squares(q):
+    return sum(q) * sum(q)

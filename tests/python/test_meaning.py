@@ -260,3 +260,49 @@ def test_generators_that_are_used_later() -> None:
 
     v = np.array([1.0, 2.0])
     assert dv.jit(f)(v) == f(v)
+
+
+def one_pass(q):
+    s = 0.0
+    for x in q:
+        s = s + x
+    return s
+
+
+def test_iterators_that_are_read_once() -> None:
+    def by_another(v):
+        g = (x * 2 for x in v)
+        return one_pass(g) + one_pass(x * x for x in v)
+
+    def made_in_the_loop(v):
+        s = 0.0
+        for i in range(3):
+            g = zip(v, (x * i for x in v))
+            s = s + sum(a * b for a, b in g)
+        return s
+
+    def on_one_of_two_ways(v):
+        g = map(one_pass, [v, v])
+        if v[0] > 0:
+            return sum(g)
+        return 2 * sum(g)
+
+    def of_iterators(v):
+        g = reversed(v)
+        h = zip(g, v)
+        return sum(a * b for a, b in h)
+
+    def listed(v):
+        pairs = list(enumerate(v))
+        return sum(x * i for i, x in pairs) + sum(x for _, x in pairs)
+
+    def given_again(v):
+        g = (x * 2 for x in v)
+        s = sum(g)
+        g = [s, 2.0]
+        return sum(g) * sum(g)
+
+    v = np.array([0.3, -1.2, 2.5])
+    for f in (by_another, made_in_the_loop, on_one_of_two_ways, of_iterators, listed, given_again):
+        for sign in (1, -1):
+            np.testing.assert_allclose(dv.jit(f)(sign * v), f(sign * v), rtol=1e-15)
