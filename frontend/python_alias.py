@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from types import FunctionType
 from typing import Any
 
@@ -136,9 +137,9 @@ class Aliases:
                     self.functions[name] = value
                 self.bind(name, self.sources(value))
                 if isinstance(value, ast.List | ast.Tuple):
-                    every = [n for x in value.elts for n in self.sources(x)]
-                    if len(set(every)) < len(every):
-                        self.pairs[frozenset((name, TWICE))] = SURE
+                    for one, two in combinations([self.sources(x) for x in value.elts], 2):
+                        for n in one.keys() & two.keys():  # unsure where one is an element: it may be a number
+                            self.add(name, TWICE, one[n] | two[n])
             case ast.Tuple(elts=elts) | ast.List(elts=elts):
                 values = value.elts if isinstance(value, ast.Tuple) and len(value.elts) == len(elts) else None
                 found = [self.sources(v) for v in values] if values is not None else [self.sources(value)] * len(elts)

@@ -103,6 +103,8 @@ class Expressions(Calls):
                 return number(value, span) if value != float("inf") else self.builtin("inf", node)
             case None:
                 self.refuse(node, "None is not in the language", "give a number, or two functions")
+            case str() if value.lower().strip("+- ") in ("nan", "inf", "infinity"):
+                self.refuse(node, "text is not in the language", "write math.nan, or math.inf")
             case str() | bytes():
                 self.refuse(node, "text is not in the language", "it may stand in the message of an assert only")
         self.refuse(node, f"{value!r} is not in the language", "numbers are float, int and bool")

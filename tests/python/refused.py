@@ -612,3 +612,15 @@ def iterator_in_a_function(x):
 
 def squares(q):
     return sum(q) * sum(q)
+
+
+@refused
+def text_for_a_number(x):
+    return x + float("nan")  # DV0151 at "nan": math.nan
+
+
+@refused
+def list_of_one_array_twice(x):
+    rows = [x[:2], x[:2]]
+    rows[0][0] = 5.0  # DV0152 at rows[0][0]: copy
+    return rows

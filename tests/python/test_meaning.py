@@ -306,3 +306,15 @@ def test_iterators_that_are_read_once() -> None:
     for f in (by_another, made_in_the_loop, on_one_of_two_ways, of_iterators, listed, given_again):
         for sign in (1, -1):
             np.testing.assert_allclose(dv.jit(f)(sign * v), f(sign * v), rtol=1e-15)
+
+
+def test_elements_of_a_list_that_are_replaced() -> None:
+    def f(v):
+        items = [v[0], v[1], v[0]]
+        items[0] = 5.0
+        return items
+
+    v = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(dv.jit(f)(v), f(v))
+    with pytest.raises(dv.TypeError, match="Python"):
+        dv.jit(f)(np.ones((2, 2)))
