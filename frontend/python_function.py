@@ -62,6 +62,7 @@ class FunctionReader(Loops):
         self.body = returns.function(node.body) if isinstance(node, ast.FunctionDef) else [
             ast.copy_location(ast.Return(node.body), node.body)]
         self.made = returns.made
+        self.kept = set()
         self.order = [*self.params, *(n for n in assigned(self.body) if n not in self.params)]
         own = {*self.params, *bound(self.body)}
         self.frames.append(Frame(frozenset(own), set(self.params)))

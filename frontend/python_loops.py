@@ -7,7 +7,9 @@ bool that ends the loop; `continue` and the end of the body give the next state.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from . import syntax as sx
 from .python_calls import Gen
@@ -15,8 +17,13 @@ from .python_flow import Live, Names, assigned, exits, exposed, has, is_endless,
 from .python_scope import block, call, number
 from .python_stmts import End, Leave, Statements, Stmt
 
+Looped = TypeVar("Looped", bound=ast.stmt)
+
 
 class Loops(Statements):
+    kept: set[str]
+    """Variables of inner loops that keep what they were in the step before."""
+
     def loop(self, s: ast.For | ast.While, after: Names) -> list[Stmt]:
         if s.orelse:
             self.refuse(s.orelse[0], "else of a loop is not in the language", "use a variable that says how it ended")
@@ -28,6 +35,9 @@ class Loops(Statements):
         state = [n for n in assigned(s.body) if (n in again or n in after) and n not in own]
         state = [n for n in self.order if n in state] + [n for n in own if n in after]
         new = [n for n in state if n not in before]
+        inner = {n for n in new if n not in again and n not in self.made and n in inner_targets(s.body) and n not in own}
+        if inner:
+            return self.noted(s, sorted(inner), after)
         for n in new:
             if n in again and n not in self.made:
                 self.refuse(s, f"{n} may have no value in this loop", "give it one before the loop", "DV0154")
@@ -43,6 +53,7 @@ class Loops(Statements):
         stop = self.fresh("stop")
         # ---- one step
         self.define(own)
+        self.define([n for n in state if n in self.kept])  # of the step before
         if isinstance(s, ast.For):
             for n in own:
                 self.lists[n] = max(self.list_depth(s.iter) - 1, 0)
@@ -82,6 +93,24 @@ class Loops(Statements):
         gens = None if gen is None else sx.Gens(gen.span, (gen,), None)
         value = sx.Loop(span, pattern, None, init, gens, cond, None, body)
         return [*checks, sx.Let(span, pattern_after, None, value)]
+
+    def noted(self, s: ast.For | ast.While, names: Sequence[str], after: Names) -> list[Stmt]:
+        """A loop behind which variables of inner loops are read: they may not run in each step, but must in one."""
+        flags = {n: self.fresh(f"ran_{n}") for n in names}
+        made, kept = self.made, self.kept
+        self.made, self.kept = made | set(names), kept | set(names)
+        self.bools |= set(flags.values())
+        self.order = [*self.order, *flags.values()]
+        self.frames[-1].locals |= set(flags.values())
+        out: list[Stmt] = []
+        for flag in flags.values():
+            out += self.statement(truth(flag, False, s), after)
+        out += self.loop(noting(s, flags), after | set(flags.values()))
+        self.made, self.kept = made, kept
+        for n, flag in flags.items():
+            span = self.at(s)
+            out.append(sx.Assert(span, sx.Name(span, self.spelled(flag)), f"{n} has no value: the loop did not run"))
+        return out
 
     def loop_generator(self, s: ast.For) -> tuple[Gen, list[sx.Let]]:
         """What a loop goes over.  Elements that the body writes are seen by later steps, a new value of the name is not."""
@@ -164,6 +193,41 @@ class Loops(Statements):
                 assert isinstance(s, ast.While)
                 cond = self.expr(s.test)
         return sx.Assert(span, cond, text)
+
+
+def inner_targets(body: Sequence[ast.stmt]) -> Names:
+    return frozenset(n for s in body for f in ast.walk(s) if isinstance(f, ast.For) for n in targets(f.target))
+
+
+def truth(name: str, value: bool, at: ast.stmt) -> ast.Assign:
+    made = ast.Assign([ast.Name(name, ast.Store())], ast.Constant(value))
+    for n in ast.walk(made):
+        ast.copy_location(n, at)
+    return made
+
+
+def noting(s: Looped, flags: Mapping[str, str]) -> Looped:
+    """A statement, where each assignment to names is followed by one to their flags."""
+
+    def body(stmts: Sequence[ast.stmt]) -> list[ast.stmt]:
+        out: list[ast.stmt] = []
+        for x in stmts:
+            out.append(noting(x, flags))
+            if isinstance(x, ast.Assign | ast.AnnAssign):
+                out += [truth(flags[n], True, x) for n in assigned([x]) if n in flags]
+        return out
+
+    match s:
+        case ast.For() | ast.While() | ast.If():
+            made = copy.copy(s)
+            first = [truth(flags[n], True, s) for n in targets(s.target) if n in flags] if isinstance(s, ast.For) else []
+            made.body, made.orelse = [*first, *body(s.body)], body(s.orelse)
+            return made
+        case ast.Match():
+            cases = copy.copy(s)
+            cases.cases = [ast.match_case(c.pattern, c.guard, body(c.body)) for c in s.cases]
+            return cases
+    return s
 
 
 def _with(p: sx.Pattern, last: sx.Pattern, several: bool) -> sx.Pattern:

@@ -318,3 +318,53 @@ def test_elements_of_a_list_that_are_replaced() -> None:
     np.testing.assert_array_equal(dv.jit(f)(v), f(v))
     with pytest.raises(dv.TypeError, match="Python"):
         dv.jit(f)(np.ones((2, 2)))
+
+
+def test_variables_of_inner_loops_behind_the_outer_one() -> None:
+    def last_pass_is_empty(n):
+        c = 0
+        for i in range(2, n):
+            for j in range(2, i):
+                c += 1
+        return c, j
+
+    def none_in_the_last(n):
+        i = 0
+        while i < n:
+            for j in range(n - 2 - i):
+                if j > 3:
+                    break
+            i += 1
+        return j * 10 + i
+
+    def deep(n):
+        for i in range(n):
+            for j in range(3 - i):
+                for k in range(j, 2 * i):
+                    i += k
+        return j + 10 * k + 100 * i
+
+    def over_rows(n):
+        s = 0.0
+        for i in range(n):
+            for x in (np.arange(4) * 1.5)[i:4]:
+                s = s + x
+        return x + s
+
+    def on_two_ways(n):
+        c = 1
+        if n > 4:
+            if n > 20:
+                return 0
+            c = 2
+        for i in range(2, n):
+            for j in range(2, i):
+                c += j
+        return c * j
+
+    for f, sizes in ((last_pass_is_empty, (4, 5, 9)), (on_two_ways, (4, 5, 30)), (none_in_the_last, (3, 5, 9)), (deep, (2, 3, 5)), (over_rows, (1, 3))):
+        for n in sizes:
+            assert dv.jit(f)(n) == f(n)
+    for f in (last_pass_is_empty, none_in_the_last, on_two_ways):
+        with pytest.raises(dv.AssertError, match="j has no value"):
+            dv.jit(f)(2)
