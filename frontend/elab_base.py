@@ -43,7 +43,8 @@ class Base:
 
     `b` emits into the core function at hand; `functions` are the finished ones; `facts` are size
     equations that a run-time check has established where we stand; `rigid` are the named sizes of
-    signatures; `unknown` those that depend on data.
+    signatures; `unknown` those that depend on data.  `on_bind` hears of the names that patterns bind,
+    once for each time that their function is elaborated.
     """
 
     def __init__(self) -> None:
@@ -60,6 +61,7 @@ class Base:
         self.casts: dict[Var, str] = {}
         self.trial_vars: set[Var] = set()
         self.arg_spans: dict[int | str, Span] = {}
+        self.on_bind: Callable[[Span, Value], object] | None = None
 
     # ------------------------------------------------ for the rooms above
 

@@ -70,6 +70,8 @@ class Patterns(Types):
             case sx.PName(span, name):
                 env.names[name] = v
                 env.spans[name] = span
+                if self.on_bind is not None:
+                    self.on_bind(span, v)
             case sx.PTuple(_, items):
                 parts = self.tuple_items(v, len(items), p.span)
                 for q, part in zip(items, parts, strict=True):

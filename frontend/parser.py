@@ -45,6 +45,13 @@ def parse(source: Source, last: str | None = None) -> s.Program:
 
     At a prompt `last` is the name of what `_` stands for in an expression.
     """
+    program, errors = read(source, last)
+    _raise(errors)
+    return program
+
+
+def read(source: Source, last: str | None = None) -> tuple[s.Program, list[SyntaxError]]:
+    """What can be read of a file, and its errors: a declaration that can't be mended is missing."""
     lexed = lex(source)
     chunks, errors = layout(lexed)
     decls: list[Any] = []
@@ -56,9 +63,8 @@ def parse(source: Source, last: str | None = None) -> s.Program:
         decl = parser.run(chunk, "decl")
         if decl is not None:
             decls.append(docs.attach(decl))
-    _raise(list(lexed.errors) + errors + parser.errors)
     whole = decls[0].span.to(decls[-1].span) if decls else lexed.end or Span(lexed.source, 1, 1, 1, 1)
-    return s.Program(whole, tuple(decls))
+    return s.Program(whole, tuple(decls)), list(lexed.errors) + errors + parser.errors
 
 
 def parse_expr(source: Source, last: str | None = None) -> s.Expr:

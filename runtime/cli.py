@@ -71,7 +71,7 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 
 _ELSEWHERE = {
     "bench": "cli_bench", "cache": "cli_doctor", "completion": "cli_completion", "doctor": "cli_doctor", "fmt": "cli_fmt",
-    "test": "cli_test",
+    "lsp": "cli_lsp", "test": "cli_test",
 }
 """Commands that are read when they are used: `fmt` is the `fmt` of cli_fmt.py."""
 

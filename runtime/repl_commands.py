@@ -189,34 +189,15 @@ def document(session: Session, name: str) -> str:
         head = item.text if isinstance(d, sx.TypeDecl) else session.describe(name) if name not in session.functions() \
             else str(session.signature(name))
         return "\n".join([head, *([doc] if doc else []), f"defined in {place}, line {d.span.line}"])
-    found = _of_the_language(name)
+    from ..frontend.builtins import document as of_the_language
+
+    found = of_the_language(name)
     if found is None:
         known = [*session.unit.owner, *session.language_names()]
         close = difflib.get_close_matches(name, known, 1)
         raise errors.NameError("DV0201", f"nothing here is called {name}",
                                help=f"did you mean {close[0]}?" if close else ":browse shows what there is")
     return found
-
-
-def _of_the_language(name: str) -> str | None:
-    from ..frontend.builtins import BUILTINS, declarations
-    from ..frontend.lexer import DECLARATIONS, KEYWORDS, SOFT
-    from ..frontend.transforms import TRANSFORMS
-    from ..frontend.values import Leaf
-
-    v = BUILTINS.get(name) or TRANSFORMS.get(name)
-    doc = getattr(v, "doc", "")
-    if doc:
-        return str(doc)
-    if isinstance(v, Leaf):
-        return f"{name}: a constant"
-    for d in declarations(name):
-        if isinstance(d, sx.Def):
-            params = ", ".join(p.name for p in d.params)
-            return f"{name}({params}): {d.doc}" if d.doc else f"{name}({params})"
-    if name in KEYWORDS | DECLARATIONS | SOFT:
-        return f"{name}: a keyword"
-    return None
 
 
 @command("browse", "[text]", "the functions and types of the session, or the names of the language that contain a text", "expression")

@@ -14,6 +14,7 @@ import os
 import re
 import shlex
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from .commands import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "errors"
-OTHERWISE = ("DV0319", "DV0510", "DV0701", "DV0902", "DV0999")
+OTHERWISE = ("DV0319", "DV0510", "DV0701", "DV0702", "DV0902", "DV0999")
 """Codes that no program provokes by itself; each has a test of its own below."""
 
 
@@ -145,6 +146,14 @@ def test_unsupported_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "win32")
     with pytest.raises(Error, match="DV0701"):
         compile("def f(x: f64) = x")
+
+
+def test_a_part_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delitem(sys.modules, "derivant.runtime.language_server", raising=False)
+    monkeypatch.setitem(sys.modules, "lsprotocol", None)
+    assert run_command(["lsp"]) == 1
+    text = capsys.readouterr().err
+    assert "DV0702" in text and "pip install 'derivant[lsp]'" in text
 
 
 def test_depth_and_internal_errors() -> None:
