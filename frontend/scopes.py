@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from ..compiler.errors import Span
 from . import syntax as sx
+from .depth import deep
 from .lexer import Lexed, Token
 
 
@@ -54,6 +55,7 @@ class Scopes:
     """`top` are the values of the file, `types` its types (and what it imports), `fields` those of its records by name; `bindings`
     is everything that is bound, in order."""
 
+    @deep
     def __init__(self, program: sx.Program, lexed: Lexed) -> None:
         self.tokens = lexed.tokens
         self.top: Scope = {}

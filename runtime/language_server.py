@@ -185,8 +185,10 @@ class _Documents:
     waiting: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
     running: set[asyncio.Task[None]] = field(default_factory=set)
     worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    changes: int = 0
 
     async def get(self, uri: str) -> Document:
+        """The answers for the text as it is; they are kept unless anything changes meanwhile."""
         workspace = self.server.workspace
         text = workspace.get_text_document(uri).source
         found = self.known.get(uri)
@@ -194,18 +196,27 @@ class _Documents:
             encoding = workspace.position_encoding
             texts = {to_fs_path(u) or u: d.source for u, d in workspace.text_documents.items()}
             name = getattr(encoding, "value", encoding) or "utf-16"
-            found = await asyncio.get_running_loop().run_in_executor(
-                self.worker, Document, uri, text, name, texts)
-            self.known[uri] = found
+            before = self.changes
+            found = await asyncio.get_running_loop().run_in_executor(self.worker, Document, uri, text, name, texts)
+            if before == self.changes:
+                self.known[uri] = found
         return found
 
     def changed(self, uri: str, delay: float = DEBOUNCE) -> None:
         """Errors are published when the text, and what imports it, has come to rest."""
+        self.changes += 1
         path = to_fs_path(uri)
         for other in [u for u, d in self.known.items() if path in d.analysis.imported]:
             del self.known[other]
             self._soon(other, delay)
         self._soon(uri, delay)
+
+    def refresh(self) -> None:
+        """Files have changed on the disk: what was not found, or was found, may be another one now."""
+        self.changes += 1
+        self.known.clear()
+        for uri in self.server.workspace.text_documents:
+            self._soon(uri, 0)
 
     def _soon(self, uri: str, delay: float) -> None:
         before = self.waiting.pop(uri, None)
@@ -222,16 +233,18 @@ class _Documents:
     async def _publish(self, uri: str) -> None:
         if uri not in self.server.workspace.text_documents:
             return
+        before = self.changes
         document = await self.get(uri)
         current = self.server.workspace.text_documents.get(uri)
-        if current is not None and current.source == document.text:
+        if before != self.changes:
+            self._soon(uri, DEBOUNCE)
+        elif current is not None:
             self.server.text_document_publish_diagnostics(
                 lsp.PublishDiagnosticsParams(uri, document.diagnostics(), current.version))
 
     def closed(self, uri: str) -> None:
-        before = self.waiting.pop(uri, None)
-        if before is not None:
-            before.cancel()
+        """Its errors go; what imports it sees the file on the disk again."""
+        self.changed(uri)
         self.known.pop(uri, None)
         self.server.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, []))
 
@@ -251,7 +264,11 @@ def make_server() -> LanguageServer:
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)
     def saved(params: lsp.DidSaveTextDocumentParams) -> None:
-        documents.changed(params.text_document.uri, 0)
+        documents.refresh()
+
+    @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def files_changed(params: lsp.DidChangeWatchedFilesParams) -> None:
+        documents.refresh()
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
     def closed(params: lsp.DidCloseTextDocumentParams) -> None:

@@ -16,6 +16,7 @@ exports.activate = async function (context) {
   const [command, ...args] = workspace.getConfiguration("derivant").get("command");
   client = new library.LanguageClient("derivant", "Derivant", { command, args }, {
     documentSelector: [{ language: "derivant" }],
+    synchronize: { fileEvents: workspace.createFileSystemWatcher("**/*.dv") },
   });
   context.subscriptions.push(client);
   try {

@@ -38,7 +38,7 @@ def rules(patterns: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for p in patterns:
         if "include" in p:
             found = GRAMMAR["repository"][p["include"].removeprefix("#")]
-            yield from rules(found["patterns"] if "patterns" in found else [found])
+            yield from rules(found.get("patterns", [found]))
         else:
             yield p
 

@@ -111,7 +111,9 @@ def test_examples_are_fine_and_formatted(path: Path) -> None:
     assert d.diagnostics() == [] and d.formatting() == []
 
 
-@pytest.mark.parametrize("text", ["", "\n", "\ufeff", "(", "def", "def f(x) = \ud800", "\x00", "match", "'" * 50, "import m", "test"])
+@pytest.mark.parametrize("text", [
+    "", "\n", "\ufeff", "(", "def", "def f(x) = \ud800", "\x00", "match", "'" * 50, "import m", "test", "def f(x: f64) = " + "(" * 180 + "x" + ")" * 180,
+    "def f(x: f64) =\n" + "".join("  " * k + f"let a{k} =\n" for k in range(1, 150)) + "  " * 150 + "x"])
 def test_nothing_falls_over(text: str) -> None:
     d = document(text)
     for line in range(3):
@@ -280,6 +282,37 @@ def test_a_conversation(client: Client, tmp_path: Path) -> None:
     assert client.ask("shutdown", None) is None
     client.send("exit", None)
     assert client.process.wait(timeout=60) == 0
+
+
+def test_what_imports_a_text_hears_of_its_changes(client: Client, tmp_path: Path) -> None:
+    uri, stats = (tmp_path / "m.dv").as_uri(), (tmp_path / "stats.dv").as_uri()
+
+    def codes_of(wanted: str) -> list[str]:
+        while True:
+            message = client.receive()
+            if message.get("method") == "textDocument/publishDiagnostics" and message["params"]["uri"] == wanted:
+                return [d["code"] for d in message["params"]["diagnostics"]]
+
+    def opened(uri: str, text: str) -> None:
+        client.send("textDocument/didOpen", {"textDocument": {"uri": uri, "languageId": "derivant", "version": 1, "text": text}})
+
+    client.ask("initialize", {"processId": None, "rootUri": None, "capabilities": {}})
+    client.send("initialized", {})
+    opened(uri, "from stats import half\n\ndef f(x: f64) = half(x)\n")
+    assert codes_of(uri) == ["DV0204"]
+    (tmp_path / "stats.dv").write_text("def half(x: f64) = x / 2\n")
+    client.send("workspace/didChangeWatchedFiles", {"changes": [{"uri": stats, "type": 1}]})
+    assert codes_of(uri) == []
+    opened(stats, "def half(x: f64) = x / 2\n")
+    assert codes_of(stats) == []
+    client.send("textDocument/didChange", {
+        "textDocument": {"uri": stats, "version": 2}, "contentChanges": [{"text": "def halves(x: f64) = x / 2\n"}]})
+    while not (found := codes_of(uri)):
+        pass  # of the opening
+    assert set(found) == {"DV0201"}
+    client.send("textDocument/didClose", {"textDocument": {"uri": stats}})
+    while codes_of(uri):
+        pass
 
 
 def vars_(p: Position) -> dict[str, int]:
