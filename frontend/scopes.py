@@ -90,11 +90,11 @@ class Scopes:
                 self.types[name] = self._bind(name, span, "type", d, {})
                 if isinstance(body, sx.RecordBody):
                     self.top[name] = self.types[name]
-                    inside = next((t.span for t in self._within(span) if t.type == "LBRACE"), span).to(span)
+                    inside = next((t.span for t in self.within(span) if t.type == "LBRACE"), span).to(span)
                     for field, _ in body.fields:
                         self.fields.setdefault(field, []).append(self._bind(field, inside, "field", d, {}))
                 elif isinstance(body, sx.SumBody):
-                    behind = next((t.span for t in self._within(span) if t.type == "EQUAL"), span).to(span)
+                    behind = next((t.span for t in self.within(span) if t.type == "EQUAL"), span).to(span)
                     for ctor, _ in body.ctors:
                         self._bind(ctor, behind, "constructor", d, self.top)
             case sx.Import(span, module, alias):
@@ -239,7 +239,7 @@ class Scopes:
                     self._pattern(q, kind, node, scope)
 
     def _bind(self, name: str, span: Span, kind: str, node: object, scope: Scope, last: bool = False) -> Binding:
-        found = [t for t in self._within(span) if t.text == name]
+        found = [t for t in self.within(span) if t.text == name]
         place = found[-1 if last else 0].span if found else span
         binding = scope[name] = Binding(name, place, kind, node)
         if found:
@@ -248,11 +248,11 @@ class Scopes:
         return binding
 
     def _use(self, name: str, span: Span, scope: Scope) -> None:
-        place = next((t.span for t in self._within(span) if t.text == name), None)
+        place = next((t.span for t in self.within(span) if t.text == name), None)
         if place is not None:
             self._uses.setdefault((place.line, place.col), Use(name, place, scope.get(name)))
 
-    def _within(self, span: Span) -> Iterator[Token]:
+    def within(self, span: Span) -> Iterator[Token]:
         """The tokens of a span."""
         k = bisect.bisect_left(self._starts, (span.line, span.col))
         while k < len(self.tokens) and self._starts[k] < (span.end_line, span.end_col):

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..compiler import errors
 from ..compiler.errors import Source, Span
@@ -22,6 +23,7 @@ from ..frontend import syntax as sx
 from ..frontend import types as ty
 from ..frontend.builtins import document
 from ..frontend.builtins_prelude import index
+from ..frontend.elab_functions import Closure, is_mono
 from ..frontend.lexer import lex
 from ..frontend.parser import read
 from ..frontend.scopes import Binding, Scopes, Use
@@ -93,15 +95,25 @@ class Analysis:
     def _bound(self, span: Span, v: Value) -> None:
         if span.source is not None and span.source.name == self.source.name:
             with suppress(errors.Error):
-                self._types.setdefault((span.line, span.col), set()).add(self._shown(type_of(v)))
+                self._types.setdefault((span.line, span.col), set()).add(self._shown(type_of(v), span.line))
 
-    def _shown(self, t: ty.Type) -> str:
-        """A type as one may write it: sizes that have no name are `_`; empty for literals and functions."""
+    def _shown(self, t: ty.Type, line: int) -> str:
+        """A type as one may write it on a line: sizes without a name there are `_`; empty for literals and functions."""
         if any(leaf in (ty.ScalarT("int?"), ty.ScalarT("float?")) for leaf in _scalars(t)) or ty.has_function(t):
             return ""
         assert self._front is not None
-        named = self._front.module.elab.rigid
+        named = {} if self._in_generic(line) else self._front.module.elab.rigid
         return ty.show(ty.map_sizes(t, lambda p: p if p is not None and all(v in named for v in p.vars()) else None))
+
+    def _in_generic(self, line: int) -> bool:
+        """Does a line belong to a function that is elaborated where it is called, with sizes of the caller?"""
+        assert self._front is not None
+        for d in self.program.decls:
+            let = d.let if isinstance(d, sx.TopLet) else d
+            if isinstance(let, sx.Def | sx.LetFn) and d.span.line <= line <= d.span.end_line:
+                f = self._front.module.value(let.name)
+                return isinstance(f, Closure) and not is_mono(f)
+        return False
 
     # ------------------------------------------------------------ what stands at a place
 
@@ -239,7 +251,6 @@ class Analysis:
         return [] if result is None or place is None else [Hint(*place, f" -> {result}")]
 
 
-
 def _scalars(t: ty.Type) -> Iterator[ty.Type]:
     """The scalars that stand in a type by themselves, in tuples perhaps."""
     if isinstance(t, ty.TupleT | ty.AnonT):
@@ -265,9 +276,9 @@ def _until_body(b: Binding) -> str:
 
 def _end_of_head(scopes: Scopes, b: Binding) -> tuple[int, int] | None:
     """Line and column in front of the `=` of a definition."""
-    k = next((k for k, t in enumerate(scopes.tokens) if t.span is b.span), None)
+    assert isinstance(b.node, sx.Def | sx.TopLet)
     depth = 0
-    for before, token in zip(scopes.tokens[k:], scopes.tokens[k + 1:], strict=False) if k is not None else ():
+    for before, token in pairwise(scopes.within(b.span.to(b.node.span))):
         depth += (token.type in ("LPAR", "LBRACK", "LBRACE")) - (token.type in ("RPAR", "RBRACK", "RBRACE"))
         if depth == 0 and token.type == "EQUAL":
             return before.span.end_line, before.span.end_col

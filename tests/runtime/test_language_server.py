@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -187,18 +188,24 @@ def test_formatting_is_that_of_the_command() -> None:
 
 
 def test_hints_are_types_that_may_be_written() -> None:
-    d = document(PROGRAM)
-    hints = d.inlay_hints()
-    assert [(h.position.line, h.label) for h in hints] == [
+    assert [(h.position.line, h.label) for h in document(PROGRAM).inlay_hints()] == [
         (3, " -> f64"), (11, " -> f64"), (4, ": f64[n]"), (8, ": f64"), (8, ": f64")]
-    lines = PROGRAM.split("\n")
-    for h in sorted(hints, key=lambda h: -h.position.character):
+
+
+@pytest.mark.parametrize("path", [None, *sorted(EXAMPLES.glob("*.dv"))], ids=lambda p: p.name if p else "program")
+def test_programs_with_the_types_of_hints_are_right(path: Path | None) -> None:
+    """Except for the parts of tuples, which take no types of their own."""
+    text = path.read_text() if path is not None else PROGRAM
+    uri = (path or Path("/nowhere/m.dv")).as_uri()
+    lines, written = text.split("\n"), 0
+    for h in sorted(Document(uri, text, "utf-32").inlay_hints(), key=lambda h: -h.position.character):
         line, k = h.position.line, h.position.character
-        if line != 8:  # there a tuple is bound, whose parts have no types of their own
+        if re.search(r"\b(let|loop) \w+$|\)$", lines[line][:k]):
             lines[line] = lines[line][:k] + str(h.label) + lines[line][k:]
-    annotated = document("\n".join(lines))
-    assert annotated.diagnostics() == []
-    assert {h.position.line for h in annotated.inlay_hints()} == {8}
+            written += 1
+    annotated = Document(uri, "\n".join(lines), "utf-32")
+    assert written and annotated.diagnostics() == []
+    assert len(annotated.inlay_hints()) == len(Document(uri, text).inlay_hints()) - written
 
 
 # ---------------------------------------------------------------- a conversation
