@@ -80,6 +80,9 @@ def plus(elab: Elaborator, span: Span, arrays: Sequence[Value]) -> Value:
         for s, t in zip(first.shape, x.shape, strict=True):
             elab.equate(poly_of(s), poly_of(t), span, "the arguments of plus must have the same shape",
                         names=("argument 1", f"argument {k}"))
+    named = [all(elab.plain(poly_of(s)) for s in x.shape) for x in found]
+    if named == [False, True]:
+        found.reverse()  # the sum has the size of its first argument: better one that has a name outside
     return Leaf(elab.b.plus(*(x.atom for x in found)), kind.endswith("?"))
 
 
