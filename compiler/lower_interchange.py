@@ -60,7 +60,7 @@ def _loop(s: For) -> list[LStmt]:
     return [s] if nest is None else [Scope(nest.interchanged())]
 
 
-_Line = Assign | Load | Accum | Store  # (a body of an inner loop has no stores)
+_Line = Assign | Load | Accum | Store
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class _Nest:
     outer: For
     before: Sequence[Assign | Load]
     inner: For
-    body: Sequence[_Line]  # of the inner loop
+    body: Sequence[Assign | Load | Accum]  # of the inner loop
     after: Sequence[LStmt]
     carried: Sequence[Reg]
 
@@ -81,7 +81,7 @@ class _Nest:
         stores = [Store(cell, r) for r, cell in rows.items()]
         out: list[LStmt] = [Alloc(cell.buf) for cell in rows.values()]
         if rows:
-            out.append(self.across([*self.before, *stores], []))
+            out.append(self.across([(s, self.inner.index) for s in (*self.before, *stores)]))
         if len(self.body) <= _SMALL:
             groups, done, left = Reg("groups", "i64"), Reg("done", "i64"), Reg("left", "i64")
             out += [
@@ -104,11 +104,10 @@ class _Nest:
                 here = Reg(first.name, "i64")
                 at.append(Assign(here, "add", (first, integer(step))))
             lines += [(s, here) for s in self.body]
-        return For(index, count, [*at, self.across([], [*lines, *((s, first) for s in stores)])])
+        return For(index, count, [*at, self.across([*lines, *((s, first) for s in stores)])])
 
-    def across(self, lines: Sequence[_Line], steps: Sequence[tuple[_Line, Reg]]) -> For:
-        """A copy of the outer loop with these lines, then with lines at an index of the inner one; it has
-        registers of its own."""
+    def across(self, lines: Sequence[tuple[_Line, Reg]]) -> For:
+        """A copy of the outer loop with these lines, each at an index of the inner one; it has registers of its own."""
         names: dict[Operand, Reg] = {r: Reg(r.name, r.kind) for r in (self.outer.index, *self.carried)}
         body: list[LStmt] = []
 
@@ -120,9 +119,8 @@ class _Nest:
         def at(p: Place) -> Place:
             return Place(p.buf, tuple(names.get(x, x) for x in p.prefix))
 
-        for s, index in (*((s, None) for s in lines), *steps):
-            if index is not None:
-                names[self.inner.index] = index
+        for s, index in lines:
+            names[self.inner.index] = index
             match s:
                 case Assign(r, op, args):
                     args = tuple(names.get(x, x) for x in args)
@@ -213,7 +211,7 @@ def _pays(nest: _Nest) -> bool:
     needed = [s for s in _slice(nest.before, nest.body) if s.reg not in nest.carried]
     if not all(isinstance(s, Load) or s.op in _CHEAP for s in needed):
         return False
-    touched = [s.dst if isinstance(s, Accum | Store) else s.src for s in (*needed, *nest.body) if not isinstance(s, Assign)]
+    touched = [s.dst if isinstance(s, Accum) else s.src for s in (*needed, *nest.body) if not isinstance(s, Assign)]
     now, then = (_columns(touched, nest, v) for v in (nest.inner.index, nest.outer.index))
     return now > 0 and then == 0
 

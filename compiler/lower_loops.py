@@ -219,7 +219,7 @@ class _LoopLowering:
         places = {k: states[k].place for k in self.exchanged}
         at = {p: k for k, p in places.items() if p is not None}
         after = {k: at.get(x) for k in places if isinstance(x := values[k], Place)}
-        if sorted(after.values(), key=str) != sorted(places, key=str):
+        if set(after.values()) != set(places):
             return []
         swaps: list[tuple[Buf, Buf]] = []
         left = set(places)
