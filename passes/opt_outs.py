@@ -45,6 +45,10 @@ if TYPE_CHECKING:
 Thunk = Callable[[], Atom]
 Env = dict[Var, Atom]
 _FACTORS = 64
+_FINITE = frozenset(  # primitives of all numbers, without poles
+    ("add sub mul neg max min relu abs sign select floor ceil trunc round f64 f32 stop_gradient sin cos exp exp2 expm1 "
+     "sinh cosh tanh atan asinh cbrt erf erfc sigmoid softplus").split()
+)
 _LONG = 300  # statements of a body whose outs are compared one by one
 
 
@@ -223,12 +227,20 @@ class Outs:
             for x in over:
                 factor = x if factor is None else nz.prim("mul", factor, x)
             if factor is not None:
-                result = nz.prim("mul", factor, result)
+                result = nz.prim("mul", self.harmless(factor), result)
             for x in under:
-                result = nz.prim("div", result, x)
+                result = nz.prim("div", result, self.harmless(x, True))
             return result
 
         return value
+
+    def harmless(self, factor: Atom, under: bool = False) -> Atom:
+        """The factor, or 1 where the loop does not run: a sum of nothing is 0, also where the factor is not finite."""
+        nz, extent = self.nz, self.extent
+        assert extent is not None
+        if (type(factor) is Const and factor.value) or (not under and finite(factor)) or self.runs():
+            return factor
+        return nz.prim("select", nz.prim("lt", Const(0, "i64"), extent), factor, Const(1, factor.type.kind))
 
     def strip(self, x: Atom, up: bool, over: list[Atom], under: list[Atom]) -> Atom | None:
         """The expression without its outer factors, which join `over` and `under`; None is 1."""
@@ -351,6 +363,25 @@ class Outs:
         nz.fire("sum_delta")
         before = es[:p]
         return lambda: arrays.delta(nz, shape, before, inner(), True)
+
+
+def finite(a: Atom) -> bool:
+    """Is it finite where the parameters are, overflow aside?"""
+    todo, seen = [a], set[Atom]()
+    while todo:
+        v = todo.pop()
+        if type(v) is Const and not abs(v.value) < INF:
+            return False
+        if type(v) is not Var or v in seen or v.stmt is None or v.type.kind not in ("f64", "f32"):
+            continue
+        seen.add(v)
+        op = v.stmt.op
+        if isinstance(op, Prim) and op.name not in _FINITE or len(seen) > _FACTORS:
+            return False
+        todo.extend(operands(op))
+        for b in regions(op):
+            todo.extend(b.results)
+    return True
 
 
 def copyable(nz: Normaliser, a: Atom, scope: Scope, index: Var) -> bool:

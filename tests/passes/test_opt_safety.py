@@ -61,6 +61,9 @@ CASES: dict[str, tuple[str, list[list[object]]]] = {
         "def main(x: f64[n]) = value_and_grad(f)(x)", [[V], [EMPTY]]),
     "a sum of nothing is zero": (
         "def main(x: f64[n], c: f64) = (sum(c for i < n), sum(x[i] * c for i), sum(3.0 for i < n))", [[V, 2.0], [EMPTY, 2.0]]),
+    "a sum of nothing with factors that are not finite": (
+        "def main(x: f64[n], c: f64) = (sum(x[i] * sqrt(c) for i), sum(x[i] / c for i), sum(log(c) for i < n), sum(x / (c * n)))",
+        [[V, 2.0], [EMPTY, 2.0], [EMPTY, -1.0], [EMPTY, 0.0]]),
     "an index behind its own check": (
         "def main(x: f64[n], k: i64) = if 0 <= k and k < n then x[k] else 0.0", [[V, 2], [V, 3], [V, -1], [EMPTY, 0]]),
     "a table of nothing": (
