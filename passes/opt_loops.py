@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..compiler.ir import (
+    Assert,
     Atom,
     Block,
     Const,
@@ -16,12 +17,14 @@ from ..compiler.ir import (
     Scalar,
     Stmt,
     Var,
+    free_vars,
     subst,
     subst_type,
 )
 from ..compiler.sizes import number
 from . import opt_arrays as arrays
 from . import opt_cells as cells
+from .effects import has_effects
 from .opt_facts import Motion, array_type, op_key
 from .opt_outs import Outs
 from .opt_states import backward_slice, congruent_states
@@ -48,6 +51,8 @@ def loop(nz: Normaliser, s: Stmt, op: Loop, env: Env) -> None:
         else:
             live.append(k)
     if isinstance(extent, Const) and int(extent.value) <= 0 and op.head is None and _never(nz, s, op, inits, env):
+        return
+    if op.head is not None and extent is None and not live and not op.modes and _endless(nz, s, op, env):
         return
     same = congruent_states(op, inits, env) if len(live) > 1 else list(range(n))
     live = [k for k in live if same[k] == k]
@@ -158,6 +163,20 @@ def _never(nz: Normaliser, s: Stmt, op: Loop, inits: Sequence[Atom], env: Env) -
             return False
     env.update(zip(s.vars, (*inits, *neutral), strict=True))
     nz.fire("empty_loop")
+    return True
+
+
+def _endless(nz: Normaliser, s: Stmt, op: Loop, env: Env) -> bool:
+    """A `while` whose steps change nothing: it ends before the first one or never, and says so."""
+    assert op.head is not None
+    if op.index in free_vars(op.head) or has_effects(op.body):
+        return False
+    (more,) = nz.run(op.head, env)
+    nz.fire("endless")
+    nz.prov = s.prov
+    done = nz.prim("not", more)
+    nz.assertion(Assert(done, "DV0514", "this `while` never ends: its condition holds, and no step changes what it reads"), done, env)
+    env[s.vars[-1]] = Const(0, "i64")
     return True
 
 
