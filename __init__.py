@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as _np  # noqa: F401
 
+from .compiler.lock import locked as _locked
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -91,6 +93,7 @@ if TYPE_CHECKING:
     from .runtime.jit import jit
 
 
+@_locked
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'derivant' has no attribute {name!r}")

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,16 +202,15 @@ def _as_dict(e: Error) -> dict[str, object]:
             "notes": list(e.notes), "help": e.help}
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Page:
     """The source lines that an error shows, with what is marked on each."""
 
     source: Source
     marks: dict[int, list[tuple[int, int, str, bool]]] = field(default_factory=dict)
 
-    @cached_property
-    def lines(self) -> list[str]:
-        return self.source.text.splitlines()
+    def __post_init__(self) -> None:
+        self.lines = self.source.text.splitlines()
 
     def mark(self, span: Span, text: str, primary: bool) -> None:
         line = self.lines[span.line - 1] if span.line <= len(self.lines) else ""

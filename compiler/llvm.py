@@ -5,20 +5,21 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import itertools
-import threading
+import weakref
 from functools import cache
 from typing import Any
 
 from .errors import InternalError
+from .lock import dispose, lock, locked, tidy
 
 # Programs with more loops than this are compiled without vector code, or without interleaving: each
 # costs half of the time that is left.
 _VECTORS, _INTERLEAVED = 600, 100
 
-_lock = threading.RLock()
 _names = itertools.count()
 
 
+@locked
 @cache
 def _llvm() -> Any:
     """llvmlite's binding, initialised once."""
@@ -32,6 +33,7 @@ def _llvm() -> Any:
     return llvm
 
 
+@locked
 @cache
 def cpu() -> tuple[str, str]:
     """The name and the features of this machine's processor."""
@@ -48,6 +50,8 @@ def has_fma() -> bool:
     return "+fma" in cpu()[1].split(",") or _llvm().get_process_triple().startswith("aarch64")
 
 
+@locked
+@cache
 def versions() -> tuple[str, ...]:
     """What object code depends on, beyond its source."""
     import llvmlite
@@ -56,6 +60,7 @@ def versions() -> tuple[str, ...]:
     return (llvmlite.__version__, ".".join(map(str, llvm.llvm_version_info)), llvm.get_process_triple(), *cpu())
 
 
+@locked
 @cache
 def _machine() -> Any:
     llvm = _llvm()
@@ -83,23 +88,24 @@ def _optimised(text: str, level: int) -> Any:
     return module
 
 
+@locked
 def compile_text(text: str, level: int = 2) -> bytes:
     """Object code for this machine."""
-    with _lock:
-        return bytes(_machine().emit_object(_optimised(text, level)))
+    return bytes(_machine().emit_object(_optimised(text, level)))
 
 
+@locked
 def optimised_text(text: str, level: int = 2) -> str:
     """The optimised LLVM text, to be looked at."""
-    with _lock:
-        return str(_optimised(text, level))
+    return str(_optimised(text, level))
 
 
+@locked
 def assembly(text: str, level: int = 2) -> str:
-    with _lock:
-        return str(_machine().emit_assembly(_optimised(text, level)))
+    return str(_machine().emit_assembly(_optimised(text, level)))
 
 
+@locked
 @cache
 def _jit() -> Any:
     machine = _llvm().Target.from_triple(_llvm().get_process_triple()).create_target_machine(
@@ -114,9 +120,11 @@ class Library:
 
     def __init__(self, code: bytes, symbols: tuple[str, ...]) -> None:
         llvm = _llvm()
-        with _lock:
+        with lock:
+            tidy()
             builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
             for s in symbols:
                 builder.export_symbol(s)
-            self._tracker = builder.link(_jit(), f"derivant{next(_names)}")
-        self.addresses: dict[str, int] = {s: self._tracker[s] for s in symbols}
+            tracker = builder.link(_jit(), f"derivant{next(_names)}")
+        weakref.finalize(self, dispose, tracker.close).atexit = False
+        self.addresses: dict[str, int] = {s: tracker[s] for s in symbols}

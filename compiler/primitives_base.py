@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
 from typing import Any, Protocol
 
 from .ir import FLOATS, Atom, Const
+from .lock import kept
 
 
 class Emit(Protocol):
@@ -196,7 +196,7 @@ class Primitive:
         symbols, form = self._symbolic
         return form.subs(dict(zip(symbols, args, strict=True)), simultaneous=True)
 
-    @cached_property
+    @kept
     def _symbolic(self) -> tuple[list[Any], Any]:
         import sympy
 

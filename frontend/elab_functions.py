@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..compiler.errors import Span
 from ..compiler.ir import Function, Var
+from ..compiler.lock import kept
 from ..compiler.sizes import Poly
 from . import syntax as sx
 from . import types as ty
@@ -44,7 +44,7 @@ class Typed:
     ret: Type | None
     sig: Signature
 
-    @cached_property
+    @kept
     def bound(self) -> tuple[Var, ...]:
         """The sizes that the arguments must bind."""
         standing = sizes_in(self.types)

@@ -14,7 +14,6 @@ from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import lark
@@ -23,6 +22,7 @@ from lark.lexer import Lexer, TerminalDef
 from platformdirs import user_cache_dir
 
 from ..compiler.errors import Error, Source, Span, SyntaxError, bundle
+from ..compiler.lock import lock, locked
 from . import syntax as s
 from .builder import Builder
 from .layout import MAX_DEPTH, Chunk, layout, too_deep
@@ -30,9 +30,6 @@ from .lexer import Comment, Lexed, Token, lex
 from .repair import States, repair
 
 _GRAMMAR = Path(__file__).with_name("grammar.lark")
-_LOCK = Lock()
-"""All parsers share one builder, which collects errors."""
-
 _MOST_ERRORS = 4
 """Of one declaration."""
 
@@ -131,7 +128,7 @@ class _Parser:
         """The node of a chunk, also after repairs; None if there is none."""
         if chunk.too_deep:
             return None
-        with _LOCK:
+        with lock:  # all parsers share one builder, which collects errors
             return self.repairing(chunk, start)
 
     def repairing(self, chunk: Chunk, start: str) -> Any:
@@ -243,6 +240,7 @@ class _NoLexer(Lexer):
         return iter(())
 
 
+@locked
 @cache
 def _tables() -> tuple[lark.Lark, Builder]:
     """The parser with its builder."""
@@ -250,6 +248,7 @@ def _tables() -> tuple[lark.Lark, Builder]:
     return _parser(builder), builder
 
 
+@locked
 @cache
 def _raw_parser() -> lark.Lark:
     """The parser that leaves the grammar's own trees."""

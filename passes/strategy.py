@@ -16,7 +16,6 @@ scopes.
 from __future__ import annotations
 
 import gc
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +37,7 @@ from ..compiler.ir import (
     subst,
     subst_type,
 )
+from ..compiler.lock import lock
 
 FUEL = 100_000
 _RECENT = 64
@@ -374,35 +374,18 @@ def _at_stmt(s: Strategy) -> Strategy:
     return replace(s, apply=lambda t, log: s.apply(t, log) if isinstance(t, Stmt) else None)
 
 
-class _Collector:
-    """Python's collector, off while anyone asks for it; threads and nested uses are counted."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.users = 0
-        self.was_on = False
-
-    def __enter__(self) -> None:
-        with self.lock:
-            if self.users == 0:
-                self.was_on = gc.isenabled()
-                gc.disable()
-            self.users += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self.lock:
-            self.users -= 1
-            if self.users == 0 and self.was_on:
-                gc.enable()
-
-
-_COLLECTOR = _Collector()
-
-
-def no_collection() -> _Collector:
-    """A context without Python's collector: it is of no use while millions of small values are made
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Without Python's collector: it is of no use while millions of small values are made
     that all stay, and takes most of the time there."""
-    return _COLLECTOR
+    with lock:  # the collector belongs to all threads
+        was_on = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if was_on:
+                gc.enable()
 
 
 @contextmanager

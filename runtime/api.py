@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import threading
 import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -44,7 +43,6 @@ class Module:
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
         self._functions: dict[str, Function] = {}
-        self._lock = threading.Lock()
 
     @property
     def _source(self) -> str:
@@ -53,11 +51,11 @@ class Module:
 
     def _function(self, name: str) -> Function:
         """A function by name; `dv.NameError` if there is none."""
-        with self._lock:
-            found = self._functions.get(name)
-            if found is None:
-                found = self._functions[name] = Function(self._unit, name, self._unit.signature(name), plain=True)
-            return found
+        found = self._functions.get(name)
+        if found is None:
+            made = Function(self._unit, name, self._unit.signature(name), plain=True)
+            found = self._functions.setdefault(name, made)
+        return found
 
     def _check(self) -> int:
         """Checks the whole program; the number of its functions."""

@@ -34,6 +34,7 @@ import numpy as np
 
 from ..compiler import errors, llvm
 from ..compiler.abi import Context
+from ..compiler.lock import locked
 from . import shapes
 from .cache import Cache
 from .glue import poll_address
@@ -307,6 +308,7 @@ class _MethodDef(ctypes.Structure):
 _FASTCALL_WITH_KEYWORDS = 0x80 | 0x02
 
 
+@locked
 @functools.cache
 def _routine() -> Any:
     """The one method of all short ways; None where there can be none."""

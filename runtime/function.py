@@ -14,6 +14,7 @@ import numpy as np
 
 from ..compiler import errors
 from ..compiler.errors import Span
+from ..compiler.lock import lock
 from . import data, shapes
 from .guard import guarded
 from .shapes import Param, Signature
@@ -148,13 +149,17 @@ class Function:
             self._fixed = instance if usual else self._fixed
         results = instance.run(leaves)
         result = _wrapped(instance.result, self._wrap)
-        calls = self._calls.get(instance, 0)
-        if calls < 2:
-            self._calls[instance] = calls + 1
-            if calls == 1:
+        calls = self._calls.setdefault(instance, 0)
+        if calls == 0:
+            self._calls[instance] = 1
+        elif calls == 1 and lock.acquire(blocking=False):  # a call does not wait for compilations
+            try:
+                self._calls[instance] = 2
                 instance.shorten()
                 if len(self._calls) <= _SHORT_WAYS and False not in given[:given.count(True)]:
                     self._shorten(instance, params, types, result)
+            finally:
+                lock.release()
         return self._unit.rebuilt(results, result, values)
 
     def _shorten(

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from ..compiler import llvm
+from ..compiler.lock import locked
 from .cache import Cache
 
 # The thread state is kept in the field `host` of the context.
@@ -40,6 +41,7 @@ define i32 @dv_python_poll(ptr %ctx) {
 """
 
 
+@locked
 @cache
 def _library() -> llvm.Library:
     store = Cache.default()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from ..compiler import errors
+from ..compiler.lock import lock
 
 DEPTH = 20_000  # syntax is at most 200 deep; passes recurse over nests of what they generate
 
@@ -15,9 +16,9 @@ DEPTH = 20_000  # syntax is at most 200 deep; passes recurse over nests of what 
 @contextlib.contextmanager
 def guarded(stage: str, source: str) -> Iterator[None]:
     """Turns exceptions that users should never see into errors of ours."""
-    limit = sys.getrecursionlimit()
-    if limit < DEPTH:
-        sys.setrecursionlimit(DEPTH)
+    with lock:  # under which the limit is changed for a while, too
+        if sys.getrecursionlimit() < DEPTH:
+            sys.setrecursionlimit(DEPTH)
     try:
         yield
     except (errors.Error, OSError, KeyboardInterrupt):

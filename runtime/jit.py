@@ -12,13 +12,13 @@ import hashlib
 import inspect
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from types import CellType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..compiler import errors
 from ..compiler.errors import Source, Span
+from ..compiler.lock import kept, lock, locked
 from ..frontend.python_flow import called_parameters
 from ..frontend.python_source import find
 from ..frontend.python_types import list_levels, record_fields
@@ -66,15 +66,14 @@ class PythonUnit(Unit):
         depth = list_levels(value) - (len(param.type.batch) if isinstance(param.type, shapes.Any) else 0)
         if python is None or name in self.fixed or (not isinstance(value, tuple) and depth <= 0):
             return
-        with self.lock:
-            if (name, depth) not in self._accepted:
-                try:
-                    _reader().check_lists(python, {name: depth}, self.fixed)
-                except errors.SyntaxError as e:
-                    what = "list" if depth else "tuple"
-                    raise errors.TypeError("DV0607", f"`{name}` of {function} is a {what}: {e.message}", e.span,
-                                           help="give np.array(…)" if depth else e.help) from None
-                self._accepted.add((name, depth))
+        if (name, depth) not in self._accepted:
+            try:
+                _reader().check_lists(python, {name: depth}, self.fixed)
+            except errors.SyntaxError as e:
+                what = "list" if depth else "tuple"
+                raise errors.TypeError("DV0607", f"`{name}` of {function} is a {what}: {e.message}", e.span,
+                                       help="give np.array(…)" if depth else e.help) from None
+            self._accepted.add((name, depth))
 
     def __reduce__(self) -> tuple[object, ...]:
         return PythonUnit, (dataclasses.replace(self.built, watched=()), self.backend)
@@ -92,13 +91,13 @@ class PythonUnit(Unit):
                 return False
         return True
 
-    @functools.cached_property
+    @kept
     def key(self) -> str:
         parts = [compiler_fingerprint(), repr(self.built.program), *(s.name for s in self.built.sources),
                  *(f"{n} {u.key}" for n, u in self.built.modules.items()), os.environ.get("DERIVANT_PREVIEW", "")]
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
-    @functools.cached_property
+    @kept
     def front(self) -> Front:
         from .front import Front
 
@@ -310,7 +309,6 @@ class Jitted(_Named):
         self.python = function
         self._backend = backend
         self._fixed_arguments = fixed or {}
-        self._lock = threading.RLock()
         self._programs: dict[object, Jitted] = {}
         self._describe(function.__name__, function.__qualname__, function.__module__, function.__doc__,
                        _without(inspect.signature(function), self._fixed_arguments))
@@ -337,10 +335,10 @@ class Jitted(_Named):
         self._linked()
         return self._behind(*args, **kwargs)
 
+    @locked
     def _linked(self) -> None:
-        with self._lock:
-            if "_unit" not in self.__dict__:
-                self._link()
+        if "_unit" not in self.__dict__:
+            self._link()
 
     def _link(self) -> None:
         """Reads the function with all that it calls."""
@@ -378,7 +376,7 @@ class Jitted(_Named):
         assert isinstance(unit, PythonUnit)
         if unit.is_fresh():
             return unit
-        with self._lock:
+        with lock:
             if self._unit is unit:
                 self._link()
         return self.follow()
@@ -393,13 +391,16 @@ class Jitted(_Named):
         if not functions:
             return self._behind(*args, **kwargs)
         key = tuple((n, id(v)) for n, v in functions.items())  # each keeps its functions, so ids stay theirs
-        with self._lock:
-            if key not in self._programs:
-                if len(self._programs) >= MOST_PROGRAMS:
-                    self._programs.clear()
-                self._programs[key] = Jitted(self.python, self._backend, functions)
-            program = self._programs[key]
+        program = self._programs.get(key) or self._program(key, functions)
         return program(**{n: v for n, v in given.items() if n not in functions})
+
+    @locked
+    def _program(self, key: object, functions: dict[str, Any]) -> Jitted:
+        if key not in self._programs:
+            if len(self._programs) >= MOST_PROGRAMS:
+                self._programs.clear()
+            self._programs[key] = Jitted(self.python, self._backend, functions)
+        return self._programs[key]
 
     # ------------------------------------------------------------ what is made from it
 
@@ -548,7 +549,7 @@ def _attributes(function: FunctionType, first: str) -> tuple[str, ...]:
 
 def _unpickled(unit: PythonUnit, hidden: tuple[object, ...], name: str, qualname: str, module: str, doc: str | None) -> Jitted:
     made = Jitted.__new__(Jitted)
-    made.python, made._backend, made._lock = None, unit.backend, threading.RLock()
+    made.python, made._backend = None, unit.backend
     made._fixed_arguments, made._programs, made._takes_functions = {}, {}, False
     shown = inspect.Signature([inspect.Parameter(p.name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
                                for p in unit.signature(unit.built.entry).params[len(hidden):]])

@@ -24,6 +24,7 @@ from ..compiler import llvm
 from ..compiler.abi import HEADER, Context, Signature, signature
 from ..compiler.errors import InternalError, Source, TypeError, ValueError_
 from ..compiler.interpret_values import error_class, fill_message
+from ..compiler.lock import locked
 from ..compiler.primitives_eval import DTYPES
 from ..compiler.site import Site, compile_shape
 from .cache import Cache
@@ -71,6 +72,7 @@ def native_cached(
     return NativeFunction(sig, code, write=write)
 
 
+@locked
 def compile_object(fn: ir.Function, *, level: int = 2) -> tuple[Signature, bytes]:
     """The signature and the object code of a core function."""
     from ..compiler.llvm_emit import emit_module, symbol

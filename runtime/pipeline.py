@@ -7,17 +7,16 @@ its manifest.
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..compiler import errors
 from ..compiler.errors import Source, Span
+from ..compiler.lock import kept, locked
 from . import shapes, store
 from .guard import guarded
 from .shapes import Param, Signature
@@ -71,10 +70,8 @@ class Unit:
         self.folder = folder
         self.backend = backend
         self.write: Callable[[str], object] = print
-        self.lock = threading.RLock()
         self._instances: dict[object, Instance] = {}
         self._signatures: dict[str, Signature] = {}
-        self._outline: Outline | None = None
         self._checked = -1
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -86,12 +83,12 @@ class Unit:
     def accept(self, param: shapes.Param, value: object, function: str) -> None:
         """Refuses an argument whose type alone does not say what is wrong with it."""
 
-    @functools.cached_property
+    @kept
     def key(self) -> str:
         """The fingerprint of the program and all that it imports, compiler included."""
         return fingerprint(self.source, self.folder)
 
-    @functools.cached_property
+    @kept
     def front(self) -> Front:
         """The program in the front end: parsed, and elaborated on demand."""
         from .front import Front
@@ -120,35 +117,36 @@ class Unit:
     # ------------------------------------------------------------ what is there
 
     def outline(self) -> Outline:
-        with self.lock:
-            if self._outline is None:
-                self._outline = self._kept("outline", lambda: self.front.outline(), _outline_to_json, _outline_from_json)
-            return self._outline
+        return self._outline
 
+    @kept
+    def _outline(self) -> Outline:
+        return self._on_disk("outline", lambda: self.front.outline(), _outline_to_json, _outline_from_json)
+
+    @locked
     def signature(self, name: str) -> Signature:
         """The signature of a function as declared."""
-        with self.lock:
-            known = self._signatures.get(name)
-            if known is None:
-                with guarded("type checking", self.source.text):
-                    known = self._kept(f"signature {name}", lambda: self.front.signature(name),
-                                       shapes.signature_to_json, shapes.signature_from_json)
-                self._signatures[name] = known
-            return known
+        known = self._signatures.get(name)
+        if known is None:
+            with guarded("type checking", self.source.text):
+                known = self._on_disk(f"signature {name}", lambda: self.front.signature(name),
+                                      shapes.signature_to_json, shapes.signature_from_json)
+            self._signatures[name] = known
+        return known
 
+    @locked
     def check(self) -> int:
         """Types and sizes of the whole program; the number of its functions."""
-        with self.lock:
-            if self._checked < 0:
-                with guarded("type checking", self.source.text):
-                    self._checked = self._kept("check", self._make_check, int, int)
-            return self._checked
+        if self._checked < 0:
+            with guarded("type checking", self.source.text):
+                self._checked = self._on_disk("check", self._make_check, int, int)
+        return self._checked
 
     def _make_check(self) -> int:
         self.front.check()
         return len(self.outline().functions)
 
-    def _kept(self, label: str, make: Callable[[], T], encode: Callable[[T], Any], decode: Callable[[Any], T]) -> T:
+    def _on_disk(self, label: str, make: Callable[[], T], encode: Callable[[T], Any], decode: Callable[[Any], T]) -> T:
         """An answer from the disk, otherwise made and put there."""
         found = store.read_json(f"{label} {self.key}")
         if found is not None:
@@ -157,23 +155,24 @@ class Unit:
         store.write_json(f"{label} {self.key}", encode(made))
         return made
 
+    @locked
     def text_of(self, name: str) -> str:
         """The text of a function as it stands in the source."""
-        with self.lock:
-            return self.front.text_of(name)
+        return self.front.text_of(name)
 
+    @locked
     def names_in(self, name: str) -> set[str]:
         """The names that a function uses, and those that the program's functions among them use."""
-        with self.lock:
-            return self.front.names_in(name)
+        return self.front.names_in(name)
 
+    @locked
     def test_parts(self, k: int) -> list[tuple[Span, str | None]]:
         """The conditions of a test: where each stands, and how it compares two sides, if it does."""
-        with self.lock:
-            return self.front.test_parts(k)
+        return self.front.test_parts(k)
 
     # ------------------------------------------------------------ functions for types
 
+    @locked
     def instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Instance:
         """The function `text` (a name if `plain`, else an expression) for arguments of these types.
 
@@ -181,11 +180,13 @@ class Unit:
         compares `test 2 sides 1`.
         """
         key = (text, types)
-        with self.lock:
-            found = self._instances.get(key)
-            if found is None:
-                found = self._instances[key] = Instance(self, text, types, plain)
-            return found
+        found = self._instances.get(key)
+        if found is None:
+            found = self._instances[key] = self._new_instance(text, types, plain)
+        return found
+
+    def _new_instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Instance:
+        return Instance(self, text, types, plain)
 
 
 def _leaf(p: ParamInfo | ResultInfo) -> shapes.Type:
@@ -217,7 +218,6 @@ class Instance:
         self.text = text
         self.types = types
         self.plain = plain
-        self._lock = threading.RLock()
         self._manifest: dict[str, Any] | None = None
         self._runner: Run | None = None
         self.native: NativeFunction | None = None  # once it has run as machine code
@@ -226,10 +226,10 @@ class Instance:
 
     # ------------------------------------------------------------ stages
 
-    @functools.cached_property
+    @kept
     def core(self) -> Program:
         """The core program as elaborated."""
-        with timed("compile", f"elaborate {self.text}"), self.unit.lock:
+        with timed("compile", f"elaborate {self.text}"):
             made = self._elaborate()
         self._made = made
         self._verify(made.program, "core")
@@ -238,7 +238,7 @@ class Instance:
     def _elaborate(self) -> Made:
         return self.unit.front.instance(self.text, self.types, self.plain)
 
-    @functools.cached_property
+    @kept
     def derivative(self) -> Program:
         """Without `Jvp` and `Vjp`."""
         from ..passes.differentiate import resolve
@@ -249,7 +249,7 @@ class Instance:
         self._verify(program, "derivative")
         return program
 
-    @functools.cached_property
+    @kept
     def optimised(self) -> Program:
         from .optimise import optimise
 
@@ -262,21 +262,21 @@ class Instance:
         program = self.optimised
         return program.functions[program.entries[0]]
 
-    @functools.cached_property
+    @kept
     def loops(self) -> LoopFunction:
         from ..compiler.lower import lower
 
         with timed("compile", f"lower {self.text}"):
             return lower(self.entry)
 
-    @functools.cached_property
+    @kept
     def llvm(self) -> str:
         from ..compiler import llvm
         from ..compiler.llvm_emit import emit_module
 
         return llvm.optimised_text(emit_module([self.loops]))
 
-    @functools.cached_property
+    @kept
     def asm(self) -> str:
         from ..compiler import llvm
         from ..compiler.llvm_emit import emit_module
@@ -301,7 +301,7 @@ class Instance:
         """For each result of the core function: is it a leaf of the value (or a size)?"""
         return self.described.outputs
 
-    @functools.cached_property
+    @kept
     def described(self) -> Described:
         if self._manifest is None:
             _ = self.core
@@ -315,28 +315,28 @@ class Instance:
         """The leaves of the result of these leaves of arguments."""
         return (self._runner or self.compiled())(leaves)
 
+    @locked
     def compiled(self) -> Run:
         """What `run` calls, ready."""
-        with self._lock:
-            if self._runner is None:
-                self._runner = self._make_runner()
-            return self._runner
+        if self._runner is None:
+            self._runner = self._make_runner()
+        return self._runner
 
+    @locked
     def shorten(self) -> None:
         """From now on leaves go the short way into machine code, where there is one."""
-        with self._lock:
-            native, behind = self.native, self._runner
-            if native is None or behind is None or self._short:
-                return
-            self._short = True
-            from .fastcall import shortened
+        native, behind = self.native, self._runner
+        if native is None or behind is None or self._short:
+            return
+        self._short = True
+        from .fastcall import shortened
 
-            params = [(shapes.Param("", t), t) for t in map(_leaf, native.signature.params)]
-            used = (r for r, output in zip(native.signature.results, self.outputs, strict=True) if output)
-            result = shapes.Tuple(tuple(map(_leaf, used)))
-            short = shortened(native, self.described, params, result, lambda *leaves: behind(leaves), lambda e: None)
-            if short is not None:
-                self._runner = lambda leaves: short(*leaves)
+        params = [(shapes.Param("", t), t) for t in map(_leaf, native.signature.params)]
+        used = (r for r, output in zip(native.signature.results, self.outputs, strict=True) if output)
+        result = shapes.Tuple(tuple(map(_leaf, used)))
+        short = shortened(native, self.described, params, result, lambda *leaves: behind(leaves), lambda e: None)
+        if short is not None:
+            self._runner = lambda leaves: short(*leaves)
 
     def _make_runner(self) -> Run:
         backend = self.unit.backend

@@ -7,7 +7,6 @@ compiled twice, compare and pickle.
 from __future__ import annotations
 
 import copyreg
-import threading
 import unicodedata
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -16,7 +15,6 @@ import numpy as np
 
 from ..compiler import errors
 
-_lock = threading.Lock()
 homes: dict[type, object] = {}
 """The program that a class was last asked for."""
 _classes: dict[tuple[object, ...], type[Value]] = {}
@@ -118,12 +116,11 @@ def _same(a: object, b: object) -> bool:
 
 
 def _make(key: tuple[object, ...], name: str, base: type[Value], body: dict[str, object]) -> type[Value]:
-    with _lock:
-        found = _classes.get(key)
-        if found is None:
-            found = type(name, (base,), {"__slots__": (), "__module__": "derivant", "_key": key, **body})
-            _classes[key] = found
-        return found
+    found = _classes.get(key)
+    if found is None:
+        made = type(name, (base,), {"__slots__": (), "__module__": "derivant", "_key": key, **body})
+        found = _classes.setdefault(key, made)  # another thread may have been faster
+    return found
 
 
 def record_class(name: str, fields: tuple[str, ...]) -> type[Value]:

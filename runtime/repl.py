@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from ..compiler import errors
+from ..compiler.lock import lock
 from . import data
 from .session_types import INTERRUPTED, Reply
 
@@ -112,7 +113,6 @@ class _Later:
     def __init__(self, backend: str | None, *, types: bool) -> None:
         self._backend, self._types = backend, types
         self._made: Session | None = None
-        self._lock = threading.Lock()
         if types:
             threading.Thread(target=self._begin, daemon=True).start()
 
@@ -121,7 +121,7 @@ class _Later:
             self()
 
     def __call__(self) -> Session:
-        with self._lock:
+        with lock:
             if self._made is None:
                 self._made = _session(self._backend, self._types)
             return self._made

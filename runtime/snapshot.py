@@ -7,7 +7,6 @@ computed once, and its sizes never compile anything again.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ import numpy as np
 from ..compiler import errors
 from ..compiler.errors import Source, Span
 from ..compiler.ir import Delta, Index, Program, Show, Stmt, Update, all_stmts, bound_vars, clone_function
+from ..compiler.lock import kept, locked
 from ..compiler.printer import print_program
 from ..frontend import modules
 from ..frontend import syntax as sx
@@ -123,11 +123,11 @@ class Snapshot(Unit):
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("functions of a session can't be pickled: save the session to a file and load that")
 
-    @functools.cached_property
+    @kept
     def front(self) -> SnapshotFront:
         return SnapshotFront(self)
 
-    def _kept(self, label: str, make: Callable[[], T], encode: Callable[[T], Any], decode: Callable[[Any], T]) -> T:
+    def _on_disk(self, label: str, make: Callable[[], T], encode: Callable[[T], Any], decode: Callable[[Any], T]) -> T:
         return make()
 
     # ------------------------------------------------------------ what depends on what
@@ -168,12 +168,8 @@ class Snapshot(Unit):
         """What was typed at the prompt, as an entry without parameters of its own."""
         return Entry(self, text_at(node.span), (), False, node)
 
-    def instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Instance:
-        with self.lock:
-            found = self._instances.get((text, types))
-            if found is None:
-                found = self._instances[text, types] = Entry(self, text, types, plain)
-            return found
+    def _new_instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Instance:
+        return Entry(self, text, types, plain)
 
 
 class Entry(Instance):
@@ -303,6 +299,7 @@ class SnapshotFront(Front):
     def _value(self, node: Node) -> Value:
         return self.module.let_values(node) if isinstance(node, sx.Let) else self.module.elab.elaborate(node, self.module.env)
 
+    @locked
     def _given(
         self, make: Callable[[], Value], needs: Sequence[str], span: Span, args: Sequence[ty.Type] | None
     ) -> modules.Instance | Value:
@@ -313,6 +310,7 @@ class SnapshotFront(Front):
 
     # ------------------------------------------------------------ checks and signatures
 
+    @locked
     def check_item(self, item: Item) -> None:
         """The types of one declaration."""
         needs = self.unit.needs(item.names or item.uses)
