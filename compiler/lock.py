@@ -95,7 +95,16 @@ _PATIENCE = 30.0  # seconds that a fork waits for the lock
 _IMPORTS = 5.0    # and for modules of ours that are being loaded; then it goes on as it would without us
 
 _PACKAGE = __name__.partition(".")[0]
-_fork = threading.local()
+
+
+class _Fork(threading.local):
+    """What the fork that goes on in this thread holds."""
+
+    def __init__(self) -> None:
+        self.held: list[Any] = []
+
+
+_fork = _Fork()
 
 
 def _others_import() -> bool:
@@ -124,8 +133,8 @@ def _before() -> None:
 
 
 def _after() -> None:
-    for held in reversed(_fork.held):
-        held.__exit__(None, None, None)
+    while _fork.held:
+        _fork.held.pop().__exit__(None, None, None)
 
 
 def _in_child() -> None:

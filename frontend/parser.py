@@ -22,7 +22,7 @@ from lark.lexer import Lexer, TerminalDef
 from platformdirs import user_cache_dir
 
 from ..compiler.errors import Error, Source, Span, SyntaxError, bundle
-from ..compiler.lock import lock, locked
+from ..compiler.lock import lock
 from . import syntax as s
 from .builder import Builder
 from .layout import MAX_DEPTH, Chunk, layout, too_deep
@@ -240,7 +240,6 @@ class _NoLexer(Lexer):
         return iter(())
 
 
-@locked
 @cache
 def _tables() -> tuple[lark.Lark, Builder]:
     """The parser with its builder."""
@@ -248,7 +247,6 @@ def _tables() -> tuple[lark.Lark, Builder]:
     return _parser(builder), builder
 
 
-@locked
 @cache
 def _raw_parser() -> lark.Lark:
     """The parser that leaves the grammar's own trees."""
