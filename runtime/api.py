@@ -73,7 +73,7 @@ class Module:
             return self._function(name)
         cls = self._class(name, outline)
         if cls is not None:
-            homes[cls] = self._unit
+            homes[cls] = self._unit.__reduce__()
             return cls
         close = difflib.get_close_matches(name, list(outline.functions), 1)
         raise AttributeError(f"{self._unit.source.name} has no {name}" + (f"; did you mean {close[0]}?" if close else ""))

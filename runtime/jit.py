@@ -44,9 +44,11 @@ _TRANSFORMS = ("grad", "value_and_grad", "jacobian", "hessian", "hvp", "jvp", "v
 class PythonUnit(Unit):
     """A program that was read from Python functions."""
 
-    def __init__(self, built: Built, backend: str | None = None) -> None:
+    def __init__(self, built: Built, backend: str | None = None, python: FunctionType | None = None) -> None:
+        """`python` is the function itself; an unpickled program has none."""
         super().__init__(built.sources[0], None, backend)
         self.built = built
+        self.python: Any = python  # mypy takes a function that is an attribute for a method
         self.fixed: dict[str, Any] = {}
         """Arguments that are known, functions."""
         self._accepted: set[tuple[str, int]] = set()
@@ -61,14 +63,13 @@ class PythonUnit(Unit):
 
     def accept(self, param: shapes.Param, value: object, function: str) -> None:
         """Lists and tuples: what is written for arrays may mean something else for them."""
-        python = _functions.get(id(self.built))
         name = next((n for n, s in self.built.spelled.items() if s == param.name), param.name)
         depth = list_levels(value) - (len(param.type.batch) if isinstance(param.type, shapes.Any) else 0)
-        if python is None or name in self.fixed or (not isinstance(value, tuple) and depth <= 0):
+        if self.python is None or name in self.fixed or (not isinstance(value, tuple) and depth <= 0):
             return
         if (name, depth) not in self._accepted:
             try:
-                _reader().check_lists(python, {name: depth}, self.fixed)
+                _reader().check_lists(self.python, {name: depth}, self.fixed)
             except errors.SyntaxError as e:
                 what = "list" if depth else "tuple"
                 raise errors.TypeError("DV0607", f"`{name}` of {function} is a {what}: {e.message}", e.span,
@@ -202,10 +203,9 @@ class _Outside:
         names: dict[str, sx.Expr] = {}
         first: list[sx.Expr] = []
         if isinstance(unit, PythonUnit):
-            jitted = _jitted_of(unit)
-            if jitted is None:
+            if unit.python is None:
                 raise errors.UnsupportedError("DV0901", f"{value.__name__} was unpickled: it can't be part of another program", span)
-            name, hidden = reader.function(jitted, span)
+            name, hidden = reader.function(unit.python, span)
             used.update(hidden)
             names[unit.built.entry] = sx.Name(span, name)
             first = [sx.Name(span, h) for h in hidden]
@@ -227,9 +227,10 @@ class _Outside:
 
         if not issubclass(cls, Value):
             return None
-        unit = homes.get(cls)
-        if not isinstance(unit, Unit):
+        home = homes.get(cls)
+        if home is None:
             raise errors.TypeError("DV0156", f"{cls.__name__} is of no module that was loaded here", span)
+        unit: Unit = home[0](*home[1])
         module = _module_name(unit, reader)
         family = () if not issubclass(cls, SumValue) else tuple(_constructors(unit, cls))
         for c in family or (cls,):
@@ -275,11 +276,6 @@ def placed(e: Any, span: Span, names: dict[str, sx.Expr]) -> Any:
 # ---------------------------------------------------------------- jitted functions
 
 MOST_PROGRAMS = 256
-_functions: dict[int, FunctionType] = {}
-
-
-def _jitted_of(unit: PythonUnit) -> FunctionType | None:
-    return _functions.get(id(unit.built))
 
 
 class _Named(Function):
@@ -344,8 +340,7 @@ class Jitted(_Named):
         """Reads the function with all that it calls."""
         assert self.python is not None
         built = _reader().build(self.python, self._fixed_arguments)
-        _functions[id(built)] = self.python
-        unit = PythonUnit(built, self._backend)
+        unit = PythonUnit(built, self._backend, self.python)
         unit.fixed = self._fixed_arguments
         self._made(unit, tuple(v for _, v in built.hidden))
 

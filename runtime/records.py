@@ -15,8 +15,8 @@ import numpy as np
 
 from ..compiler import errors
 
-homes: dict[type, object] = {}
-"""The program that a class was last asked for."""
+homes: dict[type, tuple[Any, ...]] = {}
+"""The program that a class was last asked for, as it pickles: a class does not keep it alive."""
 _classes: dict[tuple[object, ...], type[Value]] = {}
 
 
