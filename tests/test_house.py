@@ -73,6 +73,15 @@ def test_package_data_is_declared() -> None:
                 assert any(inside.match(p) for p in patterns), f"{name(path)} is in no package-data"
 
 
+def test_there_is_one_lock() -> None:
+    """A fork takes the compiler's lock; a second one would be held in its child by a thread that is not there."""
+    for path in OUR_CODE:
+        if name(path) in ("compiler/lock.py", "runtime/progress.py"):  # the latter belongs to the command line
+            continue
+        found = re.search(r"\bR?Lock\(|\b(?:Condition|Semaphore|cached_property)\b", path.read_text(encoding="utf-8"))
+        assert not found, f"{name(path)}: {found and found.group()}"
+
+
 def test_files_stay_readable() -> None:
     for path in OUR_CODE:
         lines = path.read_text(encoding="utf-8").splitlines()
