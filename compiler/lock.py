@@ -91,16 +91,17 @@ def tidy() -> None:
 
 # ---------------------------------------------------------------- forks
 
-_PATIENCE = 30.0  # seconds that a fork waits for the lock
-_IMPORTS = 5.0    # and for modules of ours that are being loaded; then it goes on as it would without us
+_PATIENCE = 30.0  # seconds that a fork waits for locks; then it goes on as it would without us
+_IMPORTS = 5.0    # and for modules of ours that are being loaded
 
 _PACKAGE = __name__.partition(".")[0]
 
 
 class _Fork(threading.local):
-    """What the fork that goes on in this thread holds."""
+    """The locks that the fork of this thread takes, and those that it has got."""
 
     def __init__(self) -> None:
+        self.wanted: list[Any] = []
         self.held: list[Any] = []
 
 
@@ -116,32 +117,38 @@ def _others_import() -> bool:
 
 def _of_llvmlite() -> list[Any]:
     """llvmlite's lock, once that is loaded: other packages compile with it, too."""
-    found = getattr(getattr(sys.modules.get("llvmlite.binding.ffi"), "lib", None), "_lock", None)
+    found: Any = sys.modules.get("llvmlite.binding.ffi")
+    for name in ("lib", "_lock", "_lock"):
+        found = getattr(found, name, None)
     return [] if found is None else [found]
 
 
 def _before() -> None:
-    _fork.held = []
-    if lock.acquire(timeout=_PATIENCE):
-        _fork.held.append(lock)
+    end = time.monotonic() + _PATIENCE
+    _fork.wanted, _fork.held = [lock, *_of_llvmlite()], []
+    for wanted in _fork.wanted:
+        if wanted.acquire(timeout=max(0.0, end - time.monotonic())):
+            _fork.held.append(wanted)
     end = time.monotonic() + _IMPORTS
     while _others_import() and time.monotonic() < end:
         time.sleep(0.001)
-    for inner in _of_llvmlite():
-        inner.__enter__()
-        _fork.held.append(inner)
 
 
 def _after() -> None:
     while _fork.held:
-        _fork.held.pop().__exit__(None, None, None)
+        _fork.held.pop().release()
 
 
 def _in_child() -> None:
-    if lock not in _fork.held:
-        lock._at_fork_reinit()  # type: ignore[attr-defined]
+    for wanted in _fork.wanted:
+        if wanted not in _fork.held:
+            wanted._at_fork_reinit()
     _after()
 
 
+# What is registered later comes earlier in front of a fork: ours has to come before those of the standard library that
+# take locks, because a thread that has ours (and forks in a handler of signals) takes them, too.
 if hasattr(os, "register_at_fork"):
+    import concurrent.futures.thread  # noqa: F401  # it loads logging
+
     os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_in_child)

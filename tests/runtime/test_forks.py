@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import gc
+import importlib
 import itertools
 import multiprocessing
 import os
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -103,6 +105,46 @@ def test_a_thread_that_compiles_may_fork_itself() -> None:
         assert in_child(compile_one) == 0
     waiting.join(LONG)
     assert not waiting.is_alive()
+
+
+def test_two_threads_that_fork_take_their_locks_in_one_order() -> None:
+    """The standard library's logging takes a lock in front of a fork, too."""
+    forked = threading.Event()
+
+    def act() -> None:
+        assert in_child(compile_one) == 0
+        forked.set()
+
+    other = threading.Thread(target=act)
+    with lock:
+        other.start()
+        time.sleep(0.2)  # it waits now, with whatever it has already
+        assert in_child(compile_one) == 0
+        assert not forked.is_set()
+    other.join(LONG)
+    assert forked.is_set()
+
+
+def test_a_fork_waits_for_imports_of_ours() -> None:
+    """A child that needs the module would wait for ever."""
+    loading, let_go = threading.Event(), threading.Event()
+
+    def load() -> None:
+        with importlib._bootstrap._ModuleLockManager("derivant.not_there"):  # type: ignore[attr-defined]
+            loading.set()
+            let_go.wait(LONG)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    loading.wait(LONG)
+    threading.Timer(0.3, let_go.set).start()
+
+    def act() -> None:
+        with pytest.raises(ImportError):
+            importlib.import_module("derivant.not_there")
+
+    assert in_child(act) == 0
+    thread.join()
 
 
 def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
