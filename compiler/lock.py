@@ -97,15 +97,15 @@ _IMPORTS = 5.0    # and for modules of ours that are being loaded
 _PACKAGE = __name__.partition(".")[0]
 
 
-class _Fork(threading.local):
-    """The locks that the fork of this thread takes, and those that it has got."""
+class _Forks(threading.local):
+    """What the forks that go on in this thread wanted and what they hold, the inner one last: the handler of a signal may
+    fork in the middle of another fork."""
 
     def __init__(self) -> None:
-        self.wanted: list[Any] = []
-        self.held: list[Any] = []
+        self.stack: list[tuple[list[Any], list[Any]]] = []
 
 
-_fork = _Fork()
+_forks = _Forks()
 
 
 def _others_import() -> bool:
@@ -124,25 +124,30 @@ def _of_llvmlite() -> list[Any]:
 
 
 def _before() -> None:
-    end = time.monotonic() + _PATIENCE
-    _fork.wanted, _fork.held = [lock, *_of_llvmlite()], []
-    for wanted in _fork.wanted:
-        if wanted.acquire(timeout=max(0.0, end - time.monotonic())):
-            _fork.held.append(wanted)
-    end = time.monotonic() + _IMPORTS
-    while _others_import() and time.monotonic() < end:
-        time.sleep(0.001)
+    wanted, held = [lock, *_of_llvmlite()], []
+    try:
+        end = time.monotonic() + _PATIENCE
+        for each in wanted:
+            if each.acquire(timeout=max(0.0, end - time.monotonic())):
+                held.append(each)
+        end = time.monotonic() + _IMPORTS
+        while _others_import() and time.monotonic() < end:
+            time.sleep(0.001)
+    finally:
+        _forks.stack.append((wanted, held))
 
 
 def _after() -> None:
-    while _fork.held:
-        _fork.held.pop().release()
+    _, held = _forks.stack.pop()
+    while held:
+        held.pop().release()
 
 
 def _in_child() -> None:
-    for wanted in _fork.wanted:
-        if wanted not in _fork.held:
-            wanted._at_fork_reinit()
+    wanted, held = _forks.stack[-1]
+    for each in wanted:
+        if each not in held:
+            each._at_fork_reinit()
     _after()
 
 
