@@ -15,8 +15,8 @@ from .layout import Outlook, declares, outlook
 from .lexer import clean, lex
 from .parser import name_last, states
 
-COMMANDS = (":", "?")
-"""What a command begins with."""
+COMMANDS = (":", "?", "%", "!")
+"""What a command begins with, here and at other prompts."""
 
 _GOES_ON = ("then", "else", "|", "=>")
 _MORE = frozenset(("NEWLINE", "ELSE", "THEN", "BAR", "FATARROW"))

@@ -9,6 +9,7 @@ from ..compiler.ir import Scalar, Var
 from . import syntax as sx
 from . import types as ty
 from . import values as vs
+from .elab_base import MEANT
 from .elab_functions import Closure, Code, Compiled
 from .elab_match import RecordCtor, SumCtor
 from .elab_types import Signature, TypeEnv
@@ -302,7 +303,7 @@ class Declarations:
         source = self.resolver(name) if self.resolver is not None else None
         if source is None:
             raise NameError("DV0204", f"there is no module {name}", span,
-                            help="modules are looked for beside the file, then along DERIVANT_PATH")
+                            help=MEANT.get(name) or "modules are looked for beside the file, then along DERIVANT_PATH")
         self.loaded[name] = None
         try:
             module = type(self)(parse(source), name, self.elab, self.resolver, self.loaded, self.base, self.base_names)

@@ -129,7 +129,7 @@ class Base:
         raise unsupported(what, span, help)
 
     def unknown_name(self, name: str, span: Span, known: Iterable[str], kind: str = "nothing here is called") -> NoReturn:
-        raise NameError("DV0201", f"{kind} {name}", span, help=did_you_mean(name, known))
+        raise NameError("DV0201", f"{kind} {name}", span, help=meant(name, known))
 
     # ------------------------------------------------ sizes
 
@@ -277,6 +277,20 @@ class Base:
 
 def unsupported(what: str, span: Span, help: str | None = None) -> UnsupportedError:
     return UnsupportedError("DV0901", f"not yet: {what}", span, help=help)
+
+
+MEANT = {
+    "print": "`show(x)` prints x, and gives it", "range": "`for i < n` counts",
+    "True": "write `true`", "False": "write `false`", "np": "the functions have no prefix: write `sin`",
+    "numpy": "the functions have no prefix: write `sin`", "math": "the functions have no prefix: write `sin`",
+    "jnp": "the functions have no prefix: write `sin`",
+}
+"""Names of other languages, and what is written here."""
+
+
+def meant(name: str, known: Iterable[str]) -> str | None:
+    """What somebody means by a name that is not there: what it is called here, or the closest known one."""
+    return MEANT.get(name) or did_you_mean(name, known)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..compiler.errors import Error, NameError, Span, bundle
 from . import syntax as sx
-from .elab_base import did_you_mean
+from .elab_base import meant
 from .messages_text import parse_message
 from .preview import refused
 from .values import Env
@@ -66,7 +66,7 @@ class _Walk:
             self.errors.append(error)
         elif v is None:
             self.errors.append(NameError("DV0201", f"nothing here is called {name}", span,
-                                         help=did_you_mean(name, scope | self.env.all_names())))
+                                         help=meant(name, scope | self.env.all_names())))
 
     def gens(self, gens: sx.Gens, scope: set[str]) -> set[str]:
         scope = set(scope)

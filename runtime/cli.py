@@ -15,9 +15,9 @@ import click
 
 from ..compiler import errors
 from . import console, data, guard, progress
+from .explain import STAGES
 
 FINE, WRONG, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
-STAGES = ("parsed", "typed", "core", "derivative", "optimised", "loops", "llvm", "asm")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -185,7 +185,7 @@ def check(file: str, as_json: bool) -> None:
                                "Example: derivant explain DV0312")
 @click.argument("file", metavar="FILE|CODE", required=False, type=click.Path())
 @click.argument("name", required=False, shell_complete=console.functions_of_file)
-@click.option("--stage", type=click.Choice(STAGES), help="Print the program after this stage.")
+@click.option("--stage", type=click.Choice(list(STAGES)), help="Print the program after this stage.")
 @click.option("--codes", "listing", is_flag=True, help="List the codes of all errors.")
 @_json
 def explain(file: str | None, name: str | None, stage: str | None, listing: bool, as_json: bool) -> None:

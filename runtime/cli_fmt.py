@@ -37,7 +37,7 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> int:
                 if name == "-":
                     console.result(after, end="")
                 elif not same:
-                    files.overwrite(name, after.encode())
+                    files.write(name, after.encode())
         except errors.InternalError:
             raise
         except errors.Error as e:

@@ -73,7 +73,7 @@ def choices(session: Session, text: str, whole: str | None = None) -> Iterator[C
         for name, letter in sorted(symbols().items(), key=lambda s: (len(s[0]), s[0])):
             if name.startswith(word):
                 yield Choice(letter, len(word), name, letter)
-    elif text.startswith(":"):
+    elif text.startswith((":", "%")):
         yield from _in_command(session, text)
     elif text.startswith("?"):
         yield from _names(session, text, whole or text, commands=True)

@@ -26,23 +26,33 @@ def programs(names: Iterable[str]) -> Iterator[str]:
                 yield file
 
 
-def overwrite(name: str, content: bytes) -> None:
-    """Replaces a file's content: whole or not at all, with its permissions; a link stays a link."""
-    path = os.path.realpath(name)
+def write(name: str, content: bytes) -> None:
+    """Writes a file whole or not at all; one that is there keeps its permissions, and a link stays a link."""
     try:
-        if not os.access(path, os.W_OK):
-            raise PermissionError(13, "permission denied")
-        handle, temp = tempfile.mkstemp(dir=os.path.dirname(path), prefix=f".{os.path.basename(path)}.")
-        try:
-            with os.fdopen(handle, "wb") as f:
-                f.write(content)
-                f.flush()
-                os.fsync(f.fileno())
+        _write(os.path.realpath(name), content)
+    except (OSError, ValueError) as e:  # ValueError: a NUL in the name
+        why = (e.strerror if isinstance(e, OSError) else None) or str(e)
+        raise errors.ValueError_("DV0612", f"{name} can't be written: {why.lower()}") from None
+
+
+def _write(path: str, content: bytes) -> None:
+    there = os.path.exists(path)
+    if there and not os.access(path, os.W_OK):
+        raise PermissionError(13, "permission denied")
+    handle, temp = tempfile.mkstemp(dir=os.path.dirname(path), prefix=f".{os.path.basename(path)[:100]}.")
+    try:
+        with os.fdopen(handle, "wb") as f:
+            f.write(content)
+            f.flush()
+            os.fsync(f.fileno())
+        if there:
             shutil.copystat(path, temp)
             os.utime(temp)
-            os.replace(temp, path)
-        except BaseException:
-            os.unlink(temp)
-            raise
-    except OSError as e:
-        raise errors.ValueError_("DV0612", f"{name} can't be written: {(e.strerror or str(e)).lower()}") from None
+        else:
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temp, 0o666 & ~umask)
+        os.replace(temp, path)
+    except BaseException:
+        os.unlink(temp)
+        raise

@@ -15,6 +15,8 @@ from pathlib import Path
 from platformdirs import user_state_dir
 from prompt_toolkit.history import History
 
+from ..compiler import errors
+
 LONGEST = 4 << 20  # bytes of the file; beyond, the older half goes
 MOST = 5_000  # inputs that a session reads
 
@@ -61,10 +63,9 @@ class SharedHistory(History):
                 os.close(handle)
 
     def _halve(self, data: bytes) -> bytes:
-        from .output import write
+        from .files import write
 
         data = data[data.find(b"\n", len(data) // 2) + 1:]
-        with suppress(OSError):
+        with suppress(errors.Error):
             write(str(self.path), data)
-            os.chmod(self.path, 0o600)
         return data

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..compiler import errors
+from .files import write
 from .records import SumValue, Value
 from .show import to_plain
 
@@ -31,24 +31,7 @@ def save(value: Any, path: str) -> None:
     """Writes a result; the file appears whole or not at all."""
     suffix = Path(path).suffix.lower()
     data = {".json": _json, ".npz": _npz, ".npy": _npy, ".csv": _csv}[suffix](value, path)
-    try:
-        write(path, data)
-    except OSError as e:
-        raise errors.ValueError_("DV0612", f"--out {path}: {(e.strerror or str(e)).lower()}") from None
-
-
-def write(path: str, data: bytes) -> None:
-    """Writes a file whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", delete=False) as f:
-        f.write(data)
-    try:
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(f.name, 0o666 & ~umask)
-        os.replace(f.name, path)
-    except OSError:
-        os.unlink(f.name)
-        raise
+    write(path, data)
 
 
 def flat(value: Any, path: str = "") -> dict[str, Any]:

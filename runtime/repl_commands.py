@@ -1,7 +1,7 @@
 """The commands of a session, in one table: `:type e`, `:load FILE`, `?name`, …
 
-Each entry says what it takes, what it does in a line, and what completes its argument; any unambiguous
-beginning of its name will do.
+Each entry says what it takes, what it does in a line, what completes its argument, and what other prompts
+call it; any unambiguous beginning of its name will do.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 
 from ..compiler import errors
 from ..frontend import syntax as sx
+from ..frontend.elab_base import meant
+from ..frontend.lexer import KEYWORDS
 from ..frontend.names import pattern_names
-from . import output
 from .explain import STAGES
+from .files import write
 from .session_types import SETTINGS, Reply
 
 if TYPE_CHECKING:
@@ -38,75 +40,94 @@ class Command:
     help: str
     completes: str
     run: Action
-    short: str = ""
+    also: tuple[str, ...] = ()
 
 
 COMMANDS: dict[str, Command] = {}
 
 
-def command(name: str, takes: str, help: str, completes: str = "", short: str = "") -> Callable[[Action], Action]:
+def command(name: str, takes: str, help: str, completes: str = "", also: tuple[str, ...] = ()) -> Callable[[Action], Action]:
     """Enters a function in the table."""
 
     def enter(f: Action) -> Action:
-        COMMANDS[name] = Command(name, takes, help, completes, f, short)
+        COMMANDS[name] = Command(name, takes, help, completes, f, also)
         return f
 
     return enter
 
 
+ELSEWHERE = {
+    "reset": ":forget name, … removes declarations", "run": ":load FILE takes the declarations of a file",
+    "edit": "edit in an editor, then :load FILE, and :reload after each change", "history": "Ctrl-R searches the history",
+    "cd": "start the prompt there, or give :load the whole path",
+}
+"""Commands of other prompts that there are none for, and what to do instead."""
+
+
 def run(session: Session, line: str) -> Iterator[Reply]:
-    """The replies to a line that begins with `:` or `?`."""
+    """The replies to a line that begins with `:`, `?`, or with `%` or `!` as in IPython."""
     if line.startswith("?"):
         source = line.startswith("??")
         yield from COMMANDS["source" if source else "doc"].run(session, line.lstrip("?").strip())
         return
-    word, _, rest = line[1:].partition(" ")
-    if not word:
-        word, rest = "help", ""
-    yield from find(word).run(session, rest.strip())
+    word, _, rest = line.lstrip(":%" if line[0] != "!" else "").strip().partition(" ")
+    if word.startswith("!"):
+        raise errors.ValueError_("DV0613", "there is no shell here", help="Ctrl-Z suspends the session; if `!` meant `not`, write that")
+    chosen, rest = find(word or "help"), rest.strip()
+    if rest and not chosen.takes:
+        raise errors.ValueError_("DV0613", f":{chosen.name} takes nothing, so what is {rest}?", help=_usage(chosen))
+    yield from chosen.run(session, rest)
 
 
 def find(word: str) -> Command:
-    """The command of which this is the name or the only possible beginning."""
+    """The command of which this is the name, here or elsewhere, or the only possible beginning."""
     if word in COMMANDS:
         return COMMANDS[word]
-    found = [c for c in COMMANDS.values() if word == c.short] or [c for n, c in COMMANDS.items() if n.startswith(word)]
+    found = [c for c in COMMANDS.values() if word in c.also] or [c for n, c in COMMANDS.items() if n.startswith(word)]
     if len(found) == 1:
         return found[0]
     if found:
         raise errors.ValueError_("DV0613", f":{word} may be {', '.join(f':{c.name}' for c in found)}")
-    close = difflib.get_close_matches(word, list(COMMANDS), 1)
-    raise errors.ValueError_("DV0613", f"there is no command :{word}",
-                             help=f"did you mean :{close[0]}?" if close else ":help lists them")
+    names = {n: c.name for c in COMMANDS.values() for n in (c.name, *c.also) if len(n) > 1}
+    close = difflib.get_close_matches(word, names, 1)
+    raise errors.ValueError_("DV0613", f"there is no command :{word}", help=ELSEWHERE.get(word) or (
+        f"did you mean :{names[close[0]]}?" if close else ":help lists them"))
+
+
+def _usage(c: Command) -> str:
+    return f":{c.name} {c.takes}".rstrip() + f"   {c.help}"
 
 
 def _wanted(text: str, name: str) -> str:
     if not text:
-        raise errors.ValueError_("DV0613", f":{name} wants {COMMANDS[name].takes}", help=COMMANDS[name].help)
+        raise errors.ValueError_("DV0613", f":{name} wants something behind it", help=_usage(COMMANDS[name]))
     return text
 
 
 # ---------------------------------------------------------------- looking at programs
 
 
-@command("type", "e", "the type of an expression, without running it", "expression", "t")
+@command("type", "e", "the type of an expression, without running it", "expression", ("t", "kind"))
 def _type(session: Session, text: str) -> Iterator[Reply]:
     yield Reply("text", session.describe(_wanted(text, "type")))
 
 
 @command("grad", "f [x, y]", "the gradient of a function as a program, by its first parameter or by those named", "expression")
 def _grad(session: Session, text: str) -> Iterator[Reply]:
-    named = re.fullmatch(r"(\S+)\s+([^\W\d]\w*(?:\s*,\s*[^\W\d]\w*)*)", _wanted(text, "grad"))
-    name, names = (named[1], re.split(r"\s*,\s*", named[2])) if named else (text, None)
+    named = re.fullmatch(r"([^\W\d]\S*?)[\s,]+([^\W\d]\w*(?:[\s,]+[^\W\d]\w*)*)", _wanted(text, "grad"))
+    name, names = (named[1], re.split(r"[\s,]+", named[2])) if named else (text, None)
     yield Reply("code", session.function(name).derivative_source(names).rstrip("\n"))
 
 
 @command("ir", "e [stage]", f"the program after a stage: {', '.join(STAGES)}", "stage")
 def _ir(session: Session, text: str) -> Iterator[Reply]:
-    what, _, stage = _wanted(text, "ir").rpartition(" ")
-    if stage not in STAGES or not what:
-        what, stage = text, "optimised"
-    yield _stage(session, what, stage)
+    behind = re.fullmatch(r"(.*[\w)\]}'])\s+([^\W\d]\w*)", _wanted(text, "ir"))
+    if behind is None or {behind[2], re.split(r"\W", behind[1])[-1]} & KEYWORDS:
+        yield _stage(session, text, "optimised")
+        return
+    # No expression ends with two words, so the last one is meant as a stage.
+    stages = [s for s in STAGES if s.startswith(behind[2])]
+    yield _stage(session, behind[1], stages[0] if len(stages) == 1 else behind[2])
 
 
 @command("llvm", "e", "its LLVM code", "expression")
@@ -129,7 +150,7 @@ def _stage(session: Session, text: str, stage: str | None) -> Reply:
     return Reply("code", session.explain(text, stage).rstrip("\n"), language=language)
 
 
-@command("time", "e", "how long an expression takes: to compile, and the best of many runs", "expression")
+@command("time", "e", "how long an expression takes: to compile, and the best of many runs", "expression", ("timeit",))
 def _time(session: Session, text: str) -> Iterator[Reply]:
     start = time.perf_counter()
     instance = session.entry(_wanted(text, "time"))
@@ -155,14 +176,16 @@ def duration(seconds: float) -> str:
 # ---------------------------------------------------------------- documentation
 
 
-@command("doc", "name", "what a function, type or command is; also ?name", "expression")
+@command("doc", "name", "what a function, type or command is; also ?name", "expression", ("info", "i", "pinfo"))
 def _doc(session: Session, text: str) -> Iterator[Reply]:
     if not text:
         yield from _help(session, "")
     elif text.startswith(":"):
         yield from _help(session, text[1:])
+    elif text.rstrip("'").isidentifier():
+        yield Reply("text", document(session, text.rstrip("'")))
     else:
-        yield Reply("text", document(session, text))
+        raise errors.ValueError_("DV0613", f":doc wants a name, not {text}", help=":type says what an expression is")
 
 
 @command("source", "name", "the text of a definition; also ??name", "expression")
@@ -193,17 +216,15 @@ def document(session: Session, name: str) -> str:
 
     found = of_the_language(name)
     if found is None:
-        known = [*session.unit.owner, *session.language_names()]
-        close = difflib.get_close_matches(name, known, 1)
         raise errors.NameError("DV0201", f"nothing here is called {name}",
-                               help=f"did you mean {close[0]}?" if close else ":browse shows what there is")
+                               help=meant(name, session.names()) or ":browse shows what there is")
     return found
 
 
 @command("browse", "[text]", "the functions and types of the session, or the names of the language that contain a text", "expression")
 def _browse(session: Session, text: str) -> Iterator[Reply]:
     if text:
-        names = sorted(n for n in (*session.unit.owner, *session.language_names()) if text in n)
+        names = sorted(n for n in session.names() if text in n)
         lines = [line.split("\n")[0] for n in names for line in [document(session, n)]]
         yield Reply("text", "\n".join(lines) or f"no name contains {text}")
         return
@@ -219,14 +240,14 @@ def _browse(session: Session, text: str) -> Iterator[Reply]:
     yield Reply("code" if lines else "text", "\n".join(lines) or "nothing is defined yet; :browse TEXT looks among the names of the language")
 
 
-@command("env", "", "the constants of the session, with their types and, where they are short, their values")
+@command("env", "", "the constants of the session, with their types and, where they are short, their values", also=("who", "whos"))
 def _env(session: Session, text: str) -> Iterator[Reply]:
     lets = [item.let for item in session.unit.items.values() if item.let is not None]
     lines = [session.constant(n) for let in lets for n in pattern_names(let.pattern)]
     yield Reply("code" if lines else "text", "\n".join(lines) or "there are no constants")
 
 
-@command("help", "[command]", "this list, or one entry of it", "command", "h")
+@command("help", "[command]", "this list, or one entry of it", "command", ("h",))
 def _help(session: Session, text: str) -> Iterator[Reply]:
     chosen = [find(text.lstrip(":"))] if text else list(COMMANDS.values())
     heads = [f":{c.name} {c.takes}".rstrip() for c in chosen]
@@ -241,14 +262,14 @@ def _help(session: Session, text: str) -> Iterator[Reply]:
 # ---------------------------------------------------------------- files and settings
 
 
-@command("load", "FILE", "replaces the session by the declarations of a file", "file", "l")
+@command("load", "FILE", "replaces the session by the declarations of a file", "file", ("l",))
 def _load(session: Session, text: str) -> Iterator[Reply]:
-    path = os.path.expanduser(_wanted(text, "load"))
+    path = _path(_wanted(text, "load"))
     count = session.load(path)
     yield Reply("note", f"{path}: {count} function{'' if count == 1 else 's'}")
 
 
-@command("reload", "", "the last file again; if it has an error, the session stays as it was", "", "r")
+@command("reload", "", "the last file again; if it has an error, the session stays as it was", "", ("r",))
 def _reload(session: Session, text: str) -> Iterator[Reply]:
     if session.file is None:
         raise errors.ValueError_("DV0601", "no file was loaded", help=":load FILE loads one")
@@ -266,15 +287,25 @@ def _save_over(session: Session, text: str) -> Iterator[Reply]:
 
 
 def _saved(session: Session, text: str, replace: bool) -> Reply:
-    path = os.path.expanduser(text)
+    path = _path(text)
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise errors.ValueError_("DV0612", f"{path} can't be written: there is no folder {folder}")
+    if os.path.isdir(path):
+        raise errors.ValueError_("DV0612", f"{path} can't be written: it is a folder", help=f":save {os.path.join(text, 'session.dv')}")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise errors.ValueError_("DV0612", f"{path} can't be written: it is no ordinary file")
     if not replace and os.path.exists(path):
         raise errors.ValueError_("DV0612", f"{path} is there already", help=f":save! {text} replaces it")
-    try:
-        output.write(path, session.text().encode("utf-8"))
-    except OSError as e:
-        raise errors.ValueError_("DV0612", f"{path} can't be written: {(e.strerror or str(e)).lower()}") from None
+    write(path, session.text().encode("utf-8"))
     count = len(session.unit.items)
     return Reply("note", f"{path}: {count} declaration{'' if count == 1 else 's'}")
+
+
+def _path(text: str) -> str:
+    """A file's name as it was typed: in quotes perhaps, with `~` for home."""
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return os.path.expanduser(text[1:-1] if quoted else text)
 
 
 @command("forget", "name, …", "removes declarations, unless others need them", "expression")
@@ -289,7 +320,6 @@ def _set(session: Session, text: str) -> Iterator[Reply]:
     name, _, value = text.partition(" ")
     if text:
         session.set(name, value.strip())
-        name = name.strip()
     shown = [name] if text else list(SETTINGS)
     width = max(map(len, shown))
     yield Reply("text", "\n".join(
@@ -300,6 +330,6 @@ def _word(value: object) -> str:
     return {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
-@command("quit", "", "ends the session; so does Ctrl-D", "", "q")
+@command("quit", "", "ends the session; so does Ctrl-D", "", ("q", "exit"))
 def _quit(session: Session, text: str) -> Iterator[Reply]:
     yield Reply("quit", "")

@@ -19,7 +19,7 @@ from ..compiler import errors
 from ..frontend import syntax as sx
 from ..frontend.cells import Cell, cells
 from ..frontend.parser import parse, parse_expr
-from . import shapes
+from . import habits, shapes
 from .guard import guarded
 from .session_answers import Answers, function_type
 from .session_items import clash, item_of, text_at_lines, text_of_cell
@@ -47,12 +47,16 @@ class Session(Answers):
                     ready, group = group, []
                     yield from self._guarded(lambda: self._declare(ready), text)  # noqa: B023
                 group += items
-                if cell is not None and cell.kind == "expression":
+                if cell is None or cell.kind == "declaration":
+                    continue
+                command = cell.text if cell.kind == "command" else habits.command(cell.text, self.unit.owner)
+                if command is None:
+                    habits.refuse_assignment(cell, name)
                     yield from self._guarded(lambda: self._timed(cell, name), text)  # noqa: B023
-                elif cell is not None and cell.kind == "command":
+                else:
                     from .repl_commands import run
 
-                    yield from self._guarded(lambda: run(self, cell.text), text)  # noqa: B023
+                    yield from self._guarded(lambda: run(self, command), text)  # noqa: B023
             except errors.Error as e:
                 yield Reply("error", e.render(), error=e)
                 if not keep_going:

@@ -216,11 +216,12 @@ class State:
         return "\n\n".join(i.text for i in self.unit.items.values()) + "\n"
 
     def set(self, name: str, text: str) -> None:
-        """Changes a setting."""
+        """Changes a setting; without a text it only has to be there."""
         if name not in SETTINGS:
             raise errors.ValueError_("DV0613", f"there is no setting {name}",
                                      help=did_you_mean(name, SETTINGS) or f"there are: {', '.join(SETTINGS)}")
-        self.settings[name] = SETTINGS[name].read(name, text)
+        if text:
+            self.settings[name] = SETTINGS[name].read(name, text)
 
 
 def _check_types(values: dict[str, Stored], changed: set[str], items: dict[str, Item]) -> None:

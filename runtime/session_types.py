@@ -40,14 +40,14 @@ class Setting:
             found = {"on": True, "off": False, "true": True, "false": False}.get(text.lower())
             if found is not None:
                 return found
-            raise errors.ValueError_("DV0613", f"{name} is on or off, not {text or 'nothing'}")
+            raise errors.ValueError_("DV0613", f"{name} is on or off, not {text}")
         if self.words:
             if text in self.words:
                 return text
-            raise errors.ValueError_("DV0613", f"{name} is {' or '.join(self.words)}, not {text or 'nothing'}")
+            raise errors.ValueError_("DV0613", f"{name} is {' or '.join(self.words)}, not {text}")
         if text.isdigit() and len(text) < 10:
             return int(text)
-        raise errors.ValueError_("DV0613", f"{name} is a number, not {text or 'nothing'}")
+        raise errors.ValueError_("DV0613", f"{name} is a number, not {text}")
 
 
 SETTINGS: dict[str, Setting] = {

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 PROMPT, GOES_ON = "dv> ", "  | "
-COMMANDS = (":", "?")
+COMMANDS = (":", "?", "%", "!")
 Get = Callable[[], "Session"]
 STYLE = Style.from_dict({
     "keyword": "ansimagenta", "number": "ansicyan", "string": "ansigreen", "comment": "ansibrightblack",
@@ -78,6 +78,7 @@ def prompt(session: Get, *, input: Input | None = None, output: Output | None = 
         history=history or SharedHistory(history_file()),
         auto_suggest=AutoSuggestFromHistory(),
         enable_history_search=True,
+        enable_suspend=True,
         search_ignore_case=True,
         lexer=Highlighter(session),
         completer=Names(session),

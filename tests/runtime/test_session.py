@@ -392,13 +392,13 @@ def test_beginnings_of_commands(s: Session) -> None:
 
 
 def test_settings(s: Session) -> None:
-    assert "types" in one(s, ":set").text
+    assert "types" in one(s, ":set").text and one(s, ":set digits").text.startswith("digits  8")
     said(s, ":set digits 3")
     assert said(s, "[1 / 3]") == ["[0.333] : f64[1]"]
     said(s, ":set elide 3")
     assert "..." in said(s, "zeros(10)")[0]
     assert said(s, ":set time on\n1")[-1].endswith("s")
-    for wrong in (":set nothing 1", ":set types maybe", ":set digits x", ":set keys qwerty", ":set digits"):
+    for wrong in (":set nothing 1", ":set types maybe", ":set digits x", ":set keys qwerty", ":set digits -1"):
         assert said(s, wrong) == ["error DV0613"]
 
 

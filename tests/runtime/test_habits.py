@@ -1,0 +1,122 @@
+"""What users of IPython and ghci type: it works, or one line says what to write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import derivant as dv
+import pytest
+from derivant.runtime.repl_commands import COMMANDS
+from derivant.runtime.session import Session
+
+from .test_session import failure, one, said
+
+
+@pytest.fixture
+def s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    monkeypatch.setenv("DERIVANT_CACHE_DIR", str(tmp_path / "cache"))
+    session = Session(folder=str(tmp_path))
+    said(session, "def f(x: f64) -> f64 = x**2\nlet x = [1.0, 2.0]")
+    return session
+
+
+@pytest.mark.parametrize("text", ["quit", "exit", "quit()", "exit( )", ":q", ":exit", "%quit", ": quit"])
+def test_leaving(s: Session, text: str) -> None:
+    assert one(s, text).kind == "quit"
+
+
+def test_names_of_the_session_come_first(s: Session) -> None:
+    said(s, "let exit = 3\ndef help(x: i64) = x + 1")
+    assert said(s, "exit") == ["3 : i64"] and said(s, "help(exit)") == ["4 : i64"]
+    assert one(s, ":exit").kind == "quit"
+
+
+@pytest.mark.parametrize(("text", "same"), [
+    ("help", ":help"), ("help()", ":help"), ("%", ":help"), ("help(f)", ":doc f"), ("help f", ":doc f"), ("f?", ":doc f"),
+    ("x ?", ":doc x"), ("f??", ":source f"), (":i f", ":doc f"), (":info f", ":doc f"), (":kind x", ":type x"),
+    (":t x", ":type x"), ("%whos", ":env"), ("%who", ":env"), ("%env", ":env"), ("?f'", ":doc f"), ("::type x", ":type x"),
+    (":ir f opt", ":ir f optimised"), (":ir f", ":ir f optimised"),
+])
+def test_other_words_for_commands(s: Session, text: str, same: str) -> None:
+    assert one(s, text).kind in ("text", "code") and one(s, text) == one(s, same)
+
+
+def test_timing(s: Session) -> None:
+    for text in ("%time f(2.0)", "%timeit f(2.0)", "%%timeit f(2.0)"):
+        assert "at best" in one(s, text).text
+
+
+@pytest.mark.parametrize(("text", "right"), [
+    ("y = 3", "let y = 3"), ("y=3", "let y=3"), ("y: f64 = 2", "let y: f64 = 2"), ("g(x) = x + 1", "def g(x) = x + 1"),
+    ("g(x: f64) -> f64 = 3 * x", "def g(x: f64) -> f64 = 3 * x"), ("a, b = 1, 2", "let (a, b) = (1, 2)"),
+    ("(a, b) = (1, 2)", "let (a, b) = (1, 2)"), ("x[0] = 3.0", "x with [0] = 3.0"),
+])
+def test_assignments_say_how_they_are_written(s: Session, text: str, right: str) -> None:
+    """What the help says can be typed."""
+    e = failure(s, text)
+    assert e.code == "DV0123" and e.span is not None and text[e.span.col - 1] == "="
+    shown = str(e.help).split("`")[1].replace("…", text.split("=")[-1].strip().strip("()").join("()"))
+    assert "".join(shown.split()) == "".join(right.split())
+    assert not any(r.error for r in s.feed(shown))
+
+
+@pytest.mark.parametrize("text", ["x == x", "f(1.0) == 1.0", "1 <= 2", "fn y -> y", "(x with [0] = 3.0)[0] == 3.0",
+                                  "loop y = 1.0 for _ < 3 do y * 2.0"])
+def test_what_is_no_assignment(s: Session, text: str) -> None:
+    assert not any(r.error for r in s.feed(text))
+
+
+@pytest.mark.parametrize(("text", "help"), [
+    ("import numpy", "no prefix"), ("import numpy as np", "no prefix"), ("from math import sin", "no prefix"),
+    ("np.sin(1.0)", "no prefix"), ("print(x)", "show(x)"), ("True", "`true`"), ("f x", "f(x)"), ("x += 1", "values don't change"),
+    ("!ls", "Ctrl-Z"), (":!ls", "Ctrl-Z"), ("%reset", ":forget"), ("%run a.py", ":load"), (":edit f", ":reload"),
+    (":tpye f", "did you mean :type?"), (":relaod", "did you mean :reload?"), (":wat", ":help lists them"), (":whoz", ":env"),
+    (":ir f bogus", "there are: parsed, typed, core, derivative, optimised, loops, llvm, asm"),
+    (":set digit 3", "digits"), (":save .", "session.dv"), ("?sinn", "sin"), ("sinn?", "sin"), (":doc 1 + 1", ":type"),
+])
+def test_hints(s: Session, text: str, help: str) -> None:
+    e = failure(s, text)
+    assert help in str(e.help) and "\n" not in str(e.help)
+
+
+def test_words_behind_an_expression_are_no_stages(s: Session) -> None:
+    assert one(s, ":ir f(1.0) > 2.0 and true").text.startswith("def entry() -> bool")
+    assert failure(s, ":ir f x y").code == "DV0121"
+    assert failure(s, ":ir f(x").code != "DV0613"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_with_odd_arguments(s: Session, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever stands behind it, a command answers or fails with one error of ours."""
+    monkeypatch.chdir(tmp_path)
+    for rest in ("", "nothing", "1 +", ")", "f f f", "f,", "=", "\\", '"', "α β", "x" * 3000, ":type", "-1", "§", "f\0"):
+        replies = list(s.feed(f":{name} {rest}"))
+        assert replies and not any(isinstance(r.error, dv.InternalError) for r in replies), (rest, replies[-1].text)
+        assert len([r for r in replies if r.kind == "error"]) <= 1
+
+
+def test_missing_and_superfluous_arguments(s: Session) -> None:
+    for c in COMMANDS.values():
+        if not c.takes:
+            assert "takes nothing" in str(failure(s, f":{c.name} something"))
+        elif not c.takes.startswith("[") and c.name != "doc":
+            assert "wants something" in str(failure(s, f":{c.name}"))
+
+
+def test_saving_where_that_is_not_possible(s: Session, tmp_path: Path) -> None:
+    for bang in ("", "!"):
+        assert f"there is no folder {tmp_path}/none" in str(failure(s, f":save{bang} {tmp_path}/none/a.dv"))
+        assert "it is a folder" in str(failure(s, f":save{bang} {tmp_path}"))
+        assert "no ordinary file" in str(failure(s, f":save{bang} /dev/null"))
+    assert one(s, f':save "{tmp_path}/a b.dv"').kind == "note" and (tmp_path / "a b.dv").exists()
+    assert one(s, f":load '{tmp_path}/a b.dv'").kind == "note"
+    assert "is there already" in str(failure(s, f":save {tmp_path}/a b.dv"))
+
+
+def test_a_full_disk_leaves_nothing_behind(s: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    assert "no space left" in str(failure(s, f":save {tmp_path}/a.dv"))
+    assert [p for p in tmp_path.iterdir() if p.name != "cache"] == []
