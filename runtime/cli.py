@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 import click
 
 from ..compiler import errors
-from . import console, data, guard, progress
+from . import console, data, files, guard, progress
 from .explain import STAGES
 
 FINE, WRONG, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
@@ -28,6 +29,7 @@ def main(argv: list[str] | None = None) -> None:
 def run_command(argv: list[str]) -> int:
     """The exit code of a command line; never raises."""
     as_json = "--json" in argv
+    console.open_streams()
     try:
         with guard.guarded("command line", " ".join(argv)), progress.watched():
             code = cli.main(argv, prog_name="derivant", standalone_mode=False)
@@ -36,15 +38,20 @@ def run_command(argv: list[str]) -> int:
     except click.exceptions.Exit as e:
         return e.exit_code
     except click.UsageError as e:
-        e.show(sys.stderr)
+        with suppress(OSError):
+            e.show(sys.stderr)
         return USAGE
     except (KeyboardInterrupt, click.Abort):
         console.note("derivant: interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has had enough; what is still buffered must not complain at exit.
+    except OSError as e:
+        # What is still buffered must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINE
+        if isinstance(e, BrokenPipeError):
+            return FINE  # the reader has had enough
+        what = e.filename or ("the working directory" if isinstance(e, FileNotFoundError) else "the output")
+        console.note(_said(errors.ValueError_("DV0612", f"{what}: {(e.strerror or str(e)).lower()}"), as_json))
+        return WRONG
     except errors.InternalError as e:
         console.note(e.to_json() if as_json else f"derivant: {e.message}")
         return FAULT
@@ -52,8 +59,12 @@ def run_command(argv: list[str]) -> int:
         if e.code == "DV0510":
             console.note("derivant: interrupted")
             return INTERRUPTED
-        console.note(e.to_json() if as_json else e.render(console.color()))
+        console.note(_said(e, as_json))
         return WRONG
+
+
+def _said(e: errors.Error, as_json: bool) -> str:
+    return e.to_json() if as_json else e.render(console.color())
 
 
 def _shown(line: str) -> None:
@@ -107,7 +118,8 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors
 _backend = click.option("--backend", type=click.Choice(["llvm", "interpreter", "loops"]), default=None, hidden=True)
 
 
-@cli.command("run", epilog="Example: derivant run fit.dv --arg rate=0.1 --arg data=points.csv --out fit.npz")
+@cli.command("run", short_help="Compile a file, call a function.",
+             epilog="Example: derivant run fit.dv --arg rate=0.1 --arg data=points.csv --out fit.npz")
 @_file
 @click.argument("name", default="main", shell_complete=console.functions_of_file)
 @click.option("--arg", "args", multiple=True, metavar="NAME=VALUE",
@@ -144,41 +156,51 @@ def _as_json(result: Any) -> str:
     return json.dumps(to_plain(result), ensure_ascii=False)
 
 
-@cli.command("grad", epilog="Example: derivant grad model.dv loss --wrt weights,bias")
+@cli.command("grad", short_help="Print a gradient as a program.",
+             epilog="Example: derivant grad model.dv loss --wrt weights,bias")
 @_file
 @click.argument("name", shell_complete=console.functions_of_file)
 @click.option("--wrt", metavar="NAMES", help="Parameters, by comma (default: the first).")
 @click.option("--mode", type=click.Choice(["reverse", "forward"]), default="reverse", show_default=True)
-def grad(file: str, name: str, wrt: str | None, mode: str) -> None:
+@_json
+def grad(file: str, name: str, wrt: str | None, mode: str, as_json: bool) -> None:
     """Print the gradient of NAME as a program."""
     from .api import load_file
 
     function = load_file(file)[name]
     names = [w.strip() for w in wrt.split(",")] if wrt else None
-    console.result(function.derivative_source(names, mode).rstrip("\n"))
+    text = function.derivative_source(names, mode)
+    if as_json:
+        console.result_json({"function": name, "wrt": names or [function.params[0].name], "mode": mode, "text": text})
+    else:
+        console.result(text.rstrip("\n"))
 
 
-@cli.command("check", short_help="Check the types of a program.",
-             epilog="Example: derivant check model.dv    Example: derivant check - --json < model.dv")
-@_file
+@cli.command("check", short_help="Check the types of programs.",
+             epilog="Example: derivant check model.dv tests/    Example: derivant check - --json < model.dv")
+@click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=click.Path())
 @_json
-def check(file: str, as_json: bool) -> None:
-    """Check the types of FILE (- is standard input)."""
+def check(paths: tuple[str, ...], as_json: bool) -> int:
+    """Check the types of programs: files, all .dv files below folders, or - for standard input."""
     from .api import load_file
 
-    try:
-        count = load_file(file)._check()
-    except errors.InternalError:
-        raise
-    except errors.Error as e:
-        if as_json:
-            console.result(e.to_json())
-            raise click.exceptions.Exit(WRONG) from None
-        raise
+    found: list[str] = []
+
+    def one(name: str) -> None:
+        found.append(name)
+        count = load_file(name)._check()
+        if not as_json:
+            console.note(f"{name}: {console.count(count, 'function')}, no errors")
+
+    wrong = files.each(paths, one)
     if as_json:
-        console.result("[]")
-    else:
-        console.note(f"{file}: {console.count(count, 'function')}, no errors")
+        console.result_json([row for e in wrong for row in e.to_dicts()])
+        return WRONG if wrong else FINE
+    if not found:
+        console.note("no .dv files")
+    if wrong:
+        raise errors.bundle(wrong)
+    return FINE
 
 
 @cli.command("explain", short_help="A function after any stage; an error's code.", epilog="Example: derivant explain model.dv loss --stage optimised    "

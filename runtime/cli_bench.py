@@ -39,7 +39,7 @@ def bench(file: str, name: str, sizes: tuple[str, ...], args: tuple[str, ...], a
     for key in wanted:
         if key not in known:
             raise errors.TypeError("DV0606", f"{name} has no size {key}", f.span,
-                                   help=f"there are: {', '.join(sorted(known))}" if known else "it has none")
+                                   help=f"there are: {', '.join(sorted(known))}" if known else "it has no sizes")
     found = derivative_of(f, given)
     what, derivative = found if found is not None else ("", None)
     rows = list(measure(f, wanted, given, derivative))

@@ -20,32 +20,31 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> int:
     where they are, and so does what you decide: a body on a line of its own, an empty line here and there,
     a comma behind the last element, which keeps a bracket open.  Line breaks become \\n.
     """
-    changed, wrong, total = 0, [], 0
-    for name in files.programs(paths):
-        total += 1
-        try:
-            before = data.read_program(name)
-            text = data.decode(before, name)
-            after = formatted(text, "<stdin>" if name == "-" else name)
-            same = before == after.encode()
-            changed += not same
-            if diff and not same:
+    changed = same = 0
+
+    def one(name: str) -> None:
+        nonlocal changed, same
+        before = data.read_program(name)
+        text = data.decode(before, name)
+        after = formatted(text, "<stdin>" if name == "-" else name)
+        if before == after.encode():
+            same += 1
+        else:
+            changed += 1
+            if diff:
                 console.result(_difference(text, after, name), end="")
-            if check and not same and not diff:
+            elif check:
                 console.result(name)
-            if not (check or diff):
-                if name == "-":
-                    console.result(after, end="")
-                elif not same:
-                    files.write(name, after.encode())
-        except errors.InternalError:
-            raise
-        except errors.Error as e:
-            wrong += list(e.errors)
+            elif name != "-":
+                files.write(name, after.encode())
+        if name == "-" and not (check or diff):
+            console.result(after, end="")
+
+    wrong = files.each(paths, one)
     if paths != ("-",):
         verb = "would change" if check or diff else "formatted"
-        console.note(f"{console.count(changed, 'file')} {verb}, {total - changed} as they should be"
-                     if total else "no .dv files")
+        console.note(f"{console.count(changed, 'file')} {verb}, {same} as they should be"
+                     if changed + same + len(wrong) else "no .dv files")
     if wrong:
         raise errors.bundle(wrong)
     return 1 if check and changed else 0

@@ -5,9 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import Any, TextIO
 
 from . import progress
+
+
+def open_streams() -> None:
+    """Streams in place of closed ones: nothing comes in, nobody hears complaints, and results can't be written."""
+    for fd, stream, mode in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
+        if getattr(sys, stream) is None:
+            os.dup2(os.open(os.devnull, mode), fd)
+            setattr(sys, stream, os.fdopen(fd, "w" if fd else "r", encoding="utf-8", closefd=False))
 
 
 def color(stream: TextIO | None = None) -> bool:
@@ -29,16 +38,21 @@ def styled(text: str, *codes: int, stream: TextIO | None = None) -> str:
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = 1, 2, 31, 32, 33, 36
 
 
-def result(text: str, end: str = "\n") -> None:
-    """To stdout in UTF-8, whatever the locale says."""
+def write(stream: TextIO, text: str, end: str = "\n") -> None:
+    """A line in UTF-8, whatever the locale says."""
     progress.clear()
-    out = getattr(sys.stdout, "buffer", None)
-    if out is None:
-        sys.stdout.write(text + end)
+    raw = getattr(stream, "buffer", None)
+    if raw is None:
+        stream.write(text + end)
     else:
-        sys.stdout.flush()
-        out.write((text + end).encode("utf-8", "surrogateescape"))
-        out.flush()
+        stream.flush()
+        raw.write((text + end).encode("utf-8", "surrogateescape"))
+    stream.flush()
+
+
+def result(text: str, end: str = "\n") -> None:
+    """To stdout."""
+    write(sys.stdout, text, end)
 
 
 def result_json(value: Any) -> None:
@@ -47,10 +61,8 @@ def result_json(value: Any) -> None:
 
 def note(text: str) -> None:
     """A line to stderr."""
-    import click
-
-    progress.clear()
-    click.echo(text, err=True, color=True)  # what is coloured is decided above
+    with suppress(OSError):  # there is nowhere left to say it
+        write(sys.stderr, text)
 
 
 def count(n: int, what: str) -> str:

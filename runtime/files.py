@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..compiler import errors
+from .session_types import INTERRUPTED
 
 
 def programs(names: Iterable[str]) -> Iterator[str]:
@@ -24,6 +25,21 @@ def programs(names: Iterable[str]) -> Iterator[str]:
             if file not in seen:
                 seen.add(file)
                 yield file
+
+
+def each(names: Iterable[str], action: Callable[[str], None]) -> list[errors.Error]:
+    """Does something with each of the programs; the errors of all, but faults of ours and interrupts at once."""
+    wrong: list[errors.Error] = []
+    for name in programs(names):
+        try:
+            action(name)
+        except errors.InternalError:
+            raise
+        except errors.Error as e:
+            if e.code == INTERRUPTED:
+                raise
+            wrong += e.errors
+    return wrong
 
 
 def write(name: str, content: bytes) -> None:

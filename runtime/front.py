@@ -136,7 +136,7 @@ class Front:
 
         known = list(known)
         close = difflib.get_close_matches(name, known, 1)
-        help = f"did you mean {close[0]}?" if close else f"it has {', '.join(known)}" if known else "it has none"
+        help = f"did you mean {close[0]}?" if close else f"it has {', '.join(known)}" if known else "it has no functions"
         return errors.NameError("DV0604", f"{self.source.name} has no function {name}", help=help)
 
     # ------------------------------------------------------------ instances

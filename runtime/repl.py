@@ -6,7 +6,6 @@ code 1 unless it is told to go on.  Only a real prompt loads the line editor.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from ..compiler import errors
 from ..compiler.lock import lock
-from . import data
+from . import console, data
 from .session_types import INTERRUPTED, Reply
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Printer:
             assert reply.error is not None
             self.failed(reply.error)
             return
-        color = colorful(self.out)
+        color = console.color(self.out)
         text = reply.text
         if reply.kind == "note":
             if self.quiet:
@@ -59,29 +58,13 @@ class Printer:
         elif reply.kind == "quit":
             self.quit = True
             return
-        write(self.out, text)
+        console.write(self.out, text)
 
     def failed(self, error: errors.Error) -> None:
         """An error in the house's style; the exit code remembers the worst."""
         worst = STOPPED if error.code == INTERRUPTED else FAULT if isinstance(error, errors.InternalError) else WRONG
         self.code = max(self.code, worst)
-        write(self.err, error.render(colorful(self.err)))
-
-
-def colorful(stream: TextIO) -> bool:
-    """Does a stream show colours?"""
-    return stream.isatty() and not os.environ.get("NO_COLOR")
-
-
-def write(stream: TextIO, text: str) -> None:
-    """A line in UTF-8, whatever the locale says."""
-    raw = getattr(stream, "buffer", None)
-    if raw is None:
-        stream.write(text + "\n")
-    else:
-        stream.flush()
-        raw.write(text.encode("utf-8", "surrogateescape") + b"\n")
-    stream.flush()
+        console.write(self.err, error.render(console.color(self.err)))
 
 
 def start(file: str | None, expressions: Sequence[str], scripts: Sequence[str], *, keep_going: bool, quiet: bool,
@@ -130,7 +113,7 @@ class _Later:
 def _session(backend: str | None, types: bool) -> Session:
     from .session import Session
 
-    session = Session(backend=backend, write=lambda line: write(sys.stderr, line))
+    session = Session(backend=backend, write=console.note)
     session.settings["types"] = types
     if types:
         session.language_names()  # for completion and colours; it loads the front end

@@ -24,8 +24,9 @@ from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.styles import Style
 
+from . import console
 from .history import SharedHistory, history_file
-from .repl import Printer, colorful, run
+from .repl import Printer, run
 
 if TYPE_CHECKING:
     from .session import Session
@@ -85,7 +86,7 @@ def prompt(session: Get, *, input: Input | None = None, output: Output | None = 
         complete_while_typing=False,
         key_bindings=keys(),
         style=STYLE,
-        color_depth=None if colorful(sys.stdout) else ColorDepth.DEPTH_1_BIT,
+        color_depth=None if console.color(sys.stdout) else ColorDepth.DEPTH_1_BIT,
         include_default_pygments_style=False,
         input=input,
         output=output,
