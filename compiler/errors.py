@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,10 @@ class Error(Exception):
 
     def __str__(self) -> str:
         return self.render()
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """For IPython and notebooks, where an error is the value of a cell."""
+        printer.text(self.render())
 
     def to_dicts(self) -> list[dict[str, object]]:
         """The errors as JSON takes them."""

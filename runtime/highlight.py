@@ -71,6 +71,12 @@ def as_html(text: str, known: Collection[str] = ()) -> str:
     )
 
 
+def value_html(text: str, type_: str | None = None) -> str:
+    """A value as it is shown, with its type behind it."""
+    typed = f'<span style="color:{CSS["comment"]}"> : {html.escape(type_)}</span>' if type_ else ""
+    return f"<pre>{html.escape(text)}{typed}</pre>"
+
+
 def function_html(f: Function) -> str:
     """What a function is: its signature, its documentation, and its text where it has one that can be printed."""
     doc = f"<p>{html.escape(f.__doc__)}</p>" if f.__doc__ else ""

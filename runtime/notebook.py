@@ -5,7 +5,8 @@
 
     f(3.0)
 
-What a cell declares is there in Python, too: functions as `dv.Function`, constants as their values.
+What a cell declares is there in Python, too: functions as `dv.Function`, constants as their values, types
+as the classes of their values.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
 from ..compiler import errors
-from .highlight import as_html
+from .api import Module
+from .highlight import as_html, value_html
 from .session import Session
 from .session_types import INTERRUPTED, Reply
 
@@ -31,6 +33,13 @@ class CellError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         return self.error.render(color=True).split("\n")
+
+
+class Interrupted(KeyboardInterrupt):
+    """The kernel was interrupted in a cell of the language; the session is as it was."""
+
+    def _render_traceback_(self) -> list[str]:
+        return ["interrupted"]
 
 
 @magics_class
@@ -52,31 +61,35 @@ class Derivant(Magics):  # type: ignore[misc]  # IPython has no types
                 show(reply, self.session)
         self._share({n for key, i in self.session.unit.items.items() if before.get(key) is not i for n in i.names})
         if failed is not None:
-            if failed.code == INTERRUPTED:
-                raise KeyboardInterrupt
-            raise CellError(failed)
+            raise Interrupted if failed.code == INTERRUPTED else CellError(failed)
 
     def _share(self, names: set[str]) -> None:
         """Declarations as names of Python."""
+        module = Module(self.session.unit)
         for name in names:
             if name in self.session.functions():
                 self.shell.user_ns[name] = self.session.function(name)
-            elif name in self.session.unit.values and name.isidentifier():
+            elif hasattr(module, name):
+                self.shell.user_ns[name] = getattr(module, name)
+            elif self.session.unit.owner[name].let is not None and name.isidentifier():
                 self.shell.user_ns[name] = self.session.value(name)
 
 
 def show(reply: Reply, session: Session) -> None:
     """One answer below the cell."""
     if reply.kind == "value":
-        typed = f" : {reply.type}" if reply.type is not None and session.settings["types"] else ""
-        display({"text/plain": reply.text + typed}, raw=True)
+        type_ = reply.type if session.settings["types"] else None
+        display({"text/plain": reply.text + (f" : {type_}" if type_ else ""), "text/html": value_html(reply.text, type_)}, raw=True)
     elif reply.kind == "code" and reply.language == "derivant":
         html = f"<pre>{as_html(reply.text, session.language_names())}</pre>"
         display({"text/plain": reply.text, "text/html": html}, raw=True)
+    elif reply.kind == "quit":
+        print("the session lasts as long as the notebook; restart the kernel for a new one")
     elif reply.text:
         print(reply.text)
 
 
 def load(shell: Any) -> None:
-    """Gives a shell the magics."""
-    shell.register_magics(Derivant(shell))
+    """Gives a shell the magics; a session that is there goes on, so `%reload_ext` loses nothing."""
+    found = shell.magics_manager.registry.get(Derivant.__name__)
+    shell.register_magics(found if isinstance(found, Derivant) else Derivant(shell))

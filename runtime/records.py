@@ -85,6 +85,13 @@ class Value(metaclass=_Kind):
         )
         return f"{type(self).__name__}({inner})"
 
+    def _repr_html_(self) -> str:
+        """For notebooks: a field on each line."""
+        from .highlight import value_html
+        from .show import show
+
+        return value_html(show(self))
+
     def __reduce__(self) -> tuple[object, ...]:
         return _restore, (self._key, self._values)
 

@@ -20,7 +20,7 @@ from .function import Function
 from .session_state import State
 from .session_types import Reply
 from .show import show
-from .snapshot import Entry, Stored, function_signature
+from .snapshot import Computation, Entry, NotData, Stored, function_signature
 from .values import rebuild
 
 
@@ -45,8 +45,14 @@ class Answers(State):
         return Reply("value", self.show(value), str(self.readable(stored.type)), value)
 
     def value(self, name: str) -> Any:
-        """The Python value of a constant, a copy."""
-        stored = self.unit.values[name]
+        """The Python value of a constant, a copy; a function if it is one."""
+        stored = self.unit.values.get(name)
+        if stored is None:  # a literal: it is no computation of its own
+            entry = self.entry(name)
+            try:
+                stored = Stored(entry.result, entry.flex, Computation(entry), 0)
+            except NotData:
+                return self.function(name)
         return rebuild([x.copy() if isinstance(x, np.ndarray) else x for x in stored.leaves()], stored.type)
 
     def signature(self, name: str) -> shapes.Signature:

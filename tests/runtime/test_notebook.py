@@ -73,6 +73,67 @@ def test_a_notebook(tmp_path: Path) -> None:
     assert "<pre>" in outputs[3][0]["data"]["text/html"] and "def grad_f" in outputs[4][0]["data"]["text/plain"]
 
 
+def executed(folder: Path, *cells: str) -> list[Any]:
+    """The outputs of cells in a real kernel, which goes on after errors."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in ("%load_ext derivant", *cells)])
+    nbclient.NotebookClient(book, timeout=120, allow_errors=True, resources={"metadata": {"path": str(folder)}}).execute()
+    return [c.outputs for c in book.cells[1:]]
+
+
+def plain(output: Any) -> str:
+    """An output as text, without colours."""
+    text = "\n".join(output["traceback"]) if output.output_type == "error" else output.get("text") or output["data"]["text/plain"]
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def test_reloading_keeps_the_session(tmp_path: Path) -> None:
+    declared, _, again, called = executed(tmp_path, "%derivant let a = exp(0.0)", "%reload_ext derivant", "%derivant a + 1", "a")
+    assert plain(again[0]) == "2.0 : f64" and plain(called[0]) == "1.0"
+
+
+def test_a_cell_that_fails_shows_one_message(tmp_path: Path) -> None:
+    for (out,) in executed(tmp_path, "%derivant a + 1", "%%derivant\nlet b = 1 +", "%derivant c = 3", "%derivant :wat"):
+        lines = plain(out).splitlines()
+        assert lines[0].startswith("error[DV0") and "Traceback" not in plain(out) and len(lines) < 7
+
+
+def test_values_of_all_kinds_are_there_in_python(tmp_path: Path) -> None:
+    declared = ("%%derivant\ntype P = {x: f64, y: f64}\ntype S = A | B(f64)\nlet p = P(1.0, exp(0.0))\nlet literal = P(1.0, 2.0)\n"
+                "let s = B(3.0)\nlet v = [p, literal]\nlet k = 3\nlet t = (1.0, true)\nlet square = fn x -> x**2\n"
+                "def norm(p: P) -> f64 = p.x + p.y")
+    said = executed(tmp_path, declared, "p", "literal, s, k, t", "P(x=1.0, y=4.0).y, isinstance(s, S), s == B(3.0)", "square(3.0), norm(P(1.0, 2.0))",
+                    "v", "%derivant p", "%derivant s", "%derivant v", "norm")
+    assert plain(said[1][0]) == "P(x=1.0, y=1.0)" and "<pre>" in said[1][0]["data"]["text/html"]
+    assert plain(said[2][0]) == "(P(x=1.0, y=2.0), B(3.0), 3, (1.0, True))"
+    assert plain(said[3][0]) == "(4.0, True, True)" and plain(said[4][0]) == "(9.0, 3.0)"
+    assert said[5][0].output_type == "execute_result"
+    assert plain(said[6][0]) == "P(\n  x = 1.0\n  y = 1.0\n) : P" and plain(said[7][0]) == "B(3.0) : S"
+    assert plain(said[8][0]).endswith(": P[2]")
+    for cell in said[5:]:
+        assert cell[0].output_type != "error"
+    assert all("<pre>" in cell[0]["data"]["text/html"] for cell in said[6:])
+
+
+def test_what_shows_itself(tmp_path: Path) -> None:
+    said = executed(tmp_path, "import derivant as dv\n@dv.jit\ndef f(x: float) -> float:\n    return x * x\ndisplay(f)", "display(dv.grad(f))",
+                    "try:\n    dv.compile('def g(x: f64) = y')\nexcept dv.Error as e:\n    display(e)", "%derivant [1.0, 2.0]", "%derivant :asm 1 + 1",
+                    "%derivant quit")
+    assert "def" in said[0][0]["data"]["text/html"] and "grad_f" in said[1][0]["data"]["text/html"]
+    assert plain(said[2][0]).startswith("error[DV0201]: nothing here is called y\n") and "^" in plain(said[2][0])
+    assert said[3][0]["data"]["text/html"] == '<pre>[1., 2.]<span style="color:#6e7781"> : f64[2]</span></pre>'
+    assert plain(said[4][0]) and "kernel" in plain(said[5][0])
+
+
+def test_interrupting_the_kernel(tmp_path: Path) -> None:
+    """A running loop stops, in a cell of the language and in a call from Python; the session goes on."""
+    soon = "import os, signal, threading\nthreading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()"
+    said = executed(tmp_path, "%%derivant\nlet a = exp(0.0)\ndef spin(n: i64) -> f64 = sum(sin(i * 0.5) for i < n)", soon, "%derivant spin(10**13)",
+                    "%derivant a + 1", soon, "spin(10**13)", "spin(1)")
+    assert plain(said[2][0]) == "interrupted" and said[2][0].ename == "Interrupted"
+    assert plain(said[3][0]) == "2.0 : f64" and said[5][0].ename in ("KeyboardInterrupt", "ValueError_")
+    assert plain(said[6][0]) == "0.0"
+
+
 def test_errors_of_calls_show_the_input_that_declared_the_parameter(capsys: pytest.CaptureFixture[str]) -> None:
     s = shell()
     s.run_cell("%derivant let k = 2.0")
