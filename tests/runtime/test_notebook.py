@@ -87,7 +87,7 @@ def plain(output: Any) -> str:
 
 
 def test_reloading_keeps_the_session(tmp_path: Path) -> None:
-    declared, _, again, called = executed(tmp_path, "%derivant let a = exp(0.0)", "%reload_ext derivant", "%derivant a + 1", "a")
+    _, _, again, called = executed(tmp_path, "%derivant let a = exp(0.0)", "%reload_ext derivant", "%derivant a + 1", "a")
     assert plain(again[0]) == "2.0 : f64" and plain(called[0]) == "1.0"
 
 
