@@ -261,7 +261,7 @@ def _render(e: Error, color: bool) -> str:
                         continue
                     sign = ("^" if primary else "─") * (end - col)
                     hue = red if primary else blue
-                    out.append(f"{' ' * pad} {blue}│{off} {' ' * (col - 1)}{hue}{sign} {remark}{off}".rstrip())
+                    out.append(f"{' ' * pad} {blue}│{off} {' ' * (col - 1)}{hue}{f'{sign} {remark}'.rstrip()}{off}")
     hang = "\n" + " " * (pad + 3)
     out += [f"{' ' * pad} = {note.replace(chr(10), hang)}" for note in e.notes]
     if e.help:

@@ -16,7 +16,7 @@ import click
 
 from ..compiler import errors
 from . import console, data, files, guard, progress
-from .explain import STAGES
+from .explain import PROGRAMS, STAGES
 
 FINE, WRONG, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -173,7 +173,7 @@ def grad(file: str, name: str, wrt: str | None, mode: str, as_json: bool) -> Non
     if as_json:
         console.result_json({"function": name, "wrt": names or [function.params[0].name], "mode": mode, "text": text})
     else:
-        console.result(text.rstrip("\n"))
+        console.program(text.rstrip("\n"))
 
 
 @cli.command("check", short_help="Check the types of programs.",
@@ -236,6 +236,8 @@ def explain(file: str | None, name: str | None, stage: str | None, listing: bool
     text = load_file(file)[name].explain(stage)
     if as_json:
         console.result_json({"function": name, "stage": stage, "text": text})
+    elif stage in PROGRAMS:
+        console.program(text.rstrip("\n"))
     else:
         console.result(text.rstrip("\n"))
 

@@ -55,6 +55,15 @@ def result(text: str, end: str = "\n") -> None:
     write(sys.stdout, text, end)
 
 
+def program(text: str) -> None:
+    """A program of the language to stdout, in colours on a terminal."""
+    if color(sys.stdout):
+        from .highlight import ansi
+
+        text = ansi(text)
+    result(text)
+
+
 def result_json(value: Any) -> None:
     result(json.dumps(value, ensure_ascii=False))
 

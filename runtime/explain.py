@@ -21,6 +21,9 @@ STAGES = {
     "asm": "machine code",
 }
 
+PROGRAMS = ("parsed", "typed", "core", "derivative", "optimised")
+"""The stages whose text is a program of the language."""
+
 
 def explain(instance: Instance, stage: str | None) -> str:
     """The text of one stage, or the overview."""

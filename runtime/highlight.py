@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..compiler import errors
 from ..compiler.errors import Source
+from ..frontend.cells import COMMANDS
 from ..frontend.layout import declares, outlook
 from ..frontend.lexer import DECLARATIONS, KEYWORDS, SOFT, lex
 
@@ -51,6 +52,14 @@ def pieces(text: str, known: Collection[str] = ()) -> Iterator[tuple[str, str]]:
         yield "", text[at:]
 
 
+def typed(text: str, known: Collection[str] = ()) -> Iterator[tuple[str, str]]:
+    """What is typed at a prompt as (kind, text): of a command its name is a keyword."""
+    command = text.partition(" ")[0] if text.startswith(COMMANDS) else ""
+    if command:
+        yield "keyword", command
+    yield from pieces(text[len(command):], known)
+
+
 def _kind(type_: str, text: str, known: Collection[str]) -> str:
     if type_ in _WORDS:
         return "keyword"
@@ -60,8 +69,8 @@ def _kind(type_: str, text: str, known: Collection[str]) -> str:
 
 
 def ansi(text: str, known: Collection[str] = ()) -> str:
-    """The text with the codes of a terminal."""
-    return "".join(f"\x1b[{ANSI[k]}m{t}\x1b[0m" if k in ANSI else t for k, t in pieces(text, known))
+    """The text with the codes of a terminal; also what is typed at a prompt."""
+    return "".join(f"\x1b[{ANSI[k]}m{t}\x1b[0m" if k in ANSI else t for k, t in typed(text, known))
 
 
 def as_html(text: str, known: Collection[str] = ()) -> str:

@@ -20,7 +20,7 @@ from ..frontend import syntax as sx
 from ..frontend.elab_base import meant
 from ..frontend.lexer import KEYWORDS
 from ..frontend.names import pattern_names
-from .explain import STAGES
+from .explain import PROGRAMS, STAGES
 from .files import write
 from .session_types import SETTINGS, Reply
 
@@ -146,7 +146,7 @@ def _explain(session: Session, text: str) -> Iterator[Reply]:
 
 
 def _stage(session: Session, text: str, stage: str | None) -> Reply:
-    language = {"llvm": "llvm", "asm": "asm", None: "text", "loops": "text"}.get(stage, "derivant")
+    language = "derivant" if stage in PROGRAMS else stage or "text"
     return Reply("code", session.explain(text, stage).rstrip("\n"), language=language)
 
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from .session import Session
 
 PROMPT, GOES_ON = "dv> ", "  | "
-COMMANDS = (":", "?", "%", "!")
 Get = Callable[[], "Session"]
 STYLE = Style.from_dict({
     "keyword": "ansimagenta", "number": "ansicyan", "string": "ansigreen", "comment": "ansibrightblack",
@@ -94,7 +93,7 @@ def prompt(session: Get, *, input: Input | None = None, output: Output | None = 
 
 
 class Highlighter(Lexer):
-    """Colours by the lexer of the language; a command by its name alone."""
+    """Colours by the lexer of the language."""
 
     def __init__(self, session: Get) -> None:
         self.session = session
@@ -103,12 +102,10 @@ class Highlighter(Lexer):
         text = document.text
         if not text:
             return lambda number: []
-        from .highlight import pieces
+        from .highlight import typed
 
         lines: list[StyleAndTextTuples] = [[]]
-        command = text.partition(" ")[0] if text.startswith(COMMANDS) else ""
-        every = [("keyword", command)] if command else []
-        for kind, piece in [*every, *pieces(text[len(command):], self.session().language_names())]:
+        for kind, piece in typed(text, self.session().language_names()):
             for k, part in enumerate(piece.split("\n")):
                 if k:
                     lines.append([])
@@ -123,6 +120,7 @@ class Names(Completer):
         self.session = session
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        from ..frontend.cells import COMMANDS
         from .editing import choices
 
         line = document.current_line_before_cursor

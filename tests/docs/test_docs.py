@@ -56,5 +56,5 @@ def test_links() -> None:
     """Links between pages lead somewhere."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        for target in re.findall(r"\]\(([\w./-]+\.md)", text):
+        for target in re.findall(r"\]\(([\w./-]+\.(?:md|svg))", text):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
