@@ -281,9 +281,9 @@ def unsupported(what: str, span: Span, help: str | None = None) -> UnsupportedEr
 
 MEANT = {
     "print": "`show(x)` prints x, and gives it", "range": "`for i < n` counts",
-    "True": "write `true`", "False": "write `false`", "np": "the functions have no prefix: write `sin`",
-    "numpy": "the functions have no prefix: write `sin`", "math": "the functions have no prefix: write `sin`",
-    "jnp": "the functions have no prefix: write `sin`",
+    "True": "write `true`", "False": "write `false`", "np": "the functions need no module: write `sin`",
+    "numpy": "the functions need no module: write `sin`", "math": "the functions have no prefix: write `sin`",
+    "jnp": "the functions need no module: write `sin`",
 }
 """Names of other languages, and what is written here."""
 

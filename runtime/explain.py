@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..compiler import errors
+from .console import count
 
 if TYPE_CHECKING:
     from ..compiler.ir import Program
@@ -93,7 +94,7 @@ def _overview(instance: Instance) -> str:
         f"core        {size(instance.core):5} operations   {STAGES['core']}",
         f"derivative  {size(instance.derivative):5} operations   {STAGES['derivative']}",
         f"optimised   {size(instance.optimised):5} operations   {STAGES['optimised']}",
-        f"loops       {len(loops):5} in {len(nests)} nests, {parallel} of them with independent iterations",
+        f"loops       {len(loops):5} in {count(len(nests), 'nest')}, {parallel} of them with independent iterations",
     ]
     copies = instance.loops.copies
     lines += [f"copies      {len(copies):5}", *(f"  {c}" for c in copies)] if copies else ["copies          0"]

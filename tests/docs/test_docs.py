@@ -58,3 +58,13 @@ def test_links() -> None:
         text = page.read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([\w./-]+\.(?:md|svg))", text):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_doctor_says_what_the_page_shows() -> None:
+    """What it finds depends on the machine; the lines do not."""
+    from derivant.runtime.doctor import examine
+
+    shown = next(b for b in blocks(ROOT / "docs" / "cli.md") if "derivant doctor" in b.text)
+    labels = [m[1] for line in shown.lines if (m := re.match(r"[✓!✗] (.+?):  ", line))]
+    said = {line.what for line in examine()}
+    assert len(labels) > 10 and set(labels) <= said

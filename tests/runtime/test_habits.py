@@ -67,8 +67,8 @@ def test_what_is_no_assignment(s: Session, text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "help"), [
-    ("import numpy", "no prefix"), ("import numpy as np", "no prefix"), ("from math import sin", "no prefix"),
-    ("np.sin(1.0)", "no prefix"), ("print(x)", "show(x)"), ("True", "`true`"), ("f x", "f(x)"), ("x += 1", "values don't change"),
+    ("import numpy", "no module"), ("import numpy as np", "no module"), ("from math import sin", "no module"),
+    ("np.sin(1.0)", "no module"), ("print(x)", "show(x)"), ("True", "`true`"), ("f x", "f(x)"), ("x += 1", "values don't change"),
     ("!ls", "Ctrl-Z"), (":!ls", "Ctrl-Z"), ("%reset", ":forget"), ("%run a.py", ":load"), (":edit f", ":reload"),
     (":tpye f", "did you mean :type?"), (":relaod", "did you mean :reload?"), (":wat", ":help lists them"), (":whoz", ":env"),
     (":ir f bogus", "there are: parsed, typed, core, derivative, optimised, loops, llvm, asm"),
