@@ -282,7 +282,7 @@ def unsupported(what: str, span: Span, help: str | None = None) -> UnsupportedEr
 MEANT = {
     "print": "`show(x)` prints x, and gives it", "range": "`for i < n` counts",
     "True": "write `true`", "False": "write `false`", "np": "the functions need no module: write `sin`",
-    "numpy": "the functions need no module: write `sin`", "math": "the functions have no prefix: write `sin`",
+    "numpy": "the functions need no module: write `sin`", "math": "the functions need no module: write `sin`",
     "jnp": "the functions need no module: write `sin`",
 }
 """Names of other languages, and what is written here."""
