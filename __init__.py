@@ -10,14 +10,12 @@
     def g(x: dv.f64["n"]) -> float:
         return sum(t**2 for t in x)
 
-Only NumPy is imported with the package; the rest follows when it is used.
+Nothing else is imported with the package; everything follows when it is used.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-
-import numpy as _np  # noqa: F401
 
 from .compiler.lock import locked as _locked
 

@@ -94,7 +94,7 @@ def tidy() -> None:
 _PATIENCE = 30.0  # seconds that a fork waits for locks; then it goes on as it would without us
 _IMPORTS = 5.0    # and for modules of ours that are being loaded
 
-_PACKAGE = __name__.partition(".")[0]
+_WANTED = sys.stdlib_module_names | {__name__.partition(".")[0], "numpy", "scipy", "lark", "llvmlite", "sympy", "networkx"}
 
 
 class _Forks(threading.local):
@@ -109,9 +109,9 @@ _forks = _Forks()
 
 
 def _others_import() -> bool:
-    """Is another thread loading a module of ours?  A child would wait for it for ever."""
+    """Is another thread loading a module that we may want?  A child would wait for it for ever."""
     locks = getattr(importlib._bootstrap, "_module_locks", {})
-    found = [ref() for name, ref in list(locks.items()) if name.partition(".")[0] == _PACKAGE]
+    found = [ref() for name, ref in list(locks.items()) if name.partition(".")[0] in _WANTED]
     return any(getattr(f, "owner", None) not in (None, threading.get_ident()) for f in found)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from ..compiler import errors
-from . import console, data, files, guard, progress
+from . import console, files, guard, progress
 from .explain import PROGRAMS, STAGES
 
 FINE, WRONG, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
@@ -129,7 +129,7 @@ _backend = click.option("--backend", type=click.Choice(["llvm", "interpreter", "
 @_backend
 def run(file: str, name: str, args: tuple[str, ...], out: str | None, as_json: bool, backend: str | None) -> None:
     """Compile FILE, call main (or NAME), print the result."""
-    from . import output, show
+    from . import data, output, show
     from .api import load_file
 
     texts = console.pairs(args, "--arg")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from ..compiler import errors
 from ..compiler.lock import lock
-from . import console, data
+from . import console
 from .session_types import INTERRUPTED, Reply
 
 if TYPE_CHECKING:
@@ -75,28 +75,40 @@ def start(file: str | None, expressions: Sequence[str], scripts: Sequence[str], 
     printer = Printer(session, quiet=not prompts)
     if file is not None:
         session().load(file)
-    inputs = [(path, data.read_source(path)) for path in scripts]
-    inputs += [("-e" if len(expressions) == 1 else f"-e {k}", e) for k, e in enumerate(expressions, 1)]
-    if not prompts and not expressions and not (scripts and sys.stdin.isatty()):
-        inputs.append(("<stdin>", data.read_source("-")))
-    for name, text in inputs:
+    for name, text in _inputs(expressions, scripts, stdin=not prompts and not expressions and not (scripts and sys.stdin.isatty())):
         if not run(printer, session().feed(text, name=name, keep_going=keep_going), keep_going=keep_going):
             return printer.code
     if prompts:
         from .terminal import converse
 
-        converse(session, printer, banner=not quiet)
+        converse(session, printer, banner=not quiet, shown=session.begin)
         return FINE
     return printer.code
 
 
+def _inputs(expressions: Sequence[str], scripts: Sequence[str], *, stdin: bool) -> Iterator[tuple[str, str]]:
+    """What runs in front of the prompt or instead of it, with the names that errors say."""
+    if scripts or stdin:
+        from .data import read_source
+
+        yield from [(path, read_source(path)) for path in scripts]
+    yield from [("-e" if len(expressions) == 1 else f"-e {k}", e) for k, e in enumerate(expressions, 1)]
+    if stdin:
+        yield "<stdin>", read_source("-")
+
+
 class _Later:
-    """The session, begun in a thread of its own while the prompt appears."""
+    """The session, made when it is asked for, or in a thread of its own once the prompt is there."""
 
     def __init__(self, backend: str | None, *, types: bool) -> None:
         self._backend, self._types = backend, types
         self._made: Session | None = None
-        if types:
+        self._begun = False
+
+    def begin(self) -> None:
+        """Begins in the background."""
+        if not self._begun:
+            self._begun = True
             threading.Thread(target=self._begin, daemon=True).start()
 
     def _begin(self) -> None:
@@ -116,7 +128,10 @@ def _session(backend: str | None, types: bool) -> Session:
     session = Session(backend=backend, write=console.note)
     session.settings["types"] = types
     if types:
+        from ..frontend.cells import progress
+
         session.language_names()  # for completion and colours; it loads the front end
+        progress("0")  # for Enter; it loads the parser
     return session
 
 

@@ -40,14 +40,16 @@ STYLE = Style.from_dict({
 })
 
 
-def converse(session: Get, printer: Printer, *, banner: bool = True, input: Input | None = None,
-             output: Output | None = None, history: History | None = None) -> None:
-    """Asks and answers until the input ends or says `:quit`."""
+def converse(session: Get, printer: Printer, *, banner: bool = True, shown: Callable[[], None] | None = None,
+             input: Input | None = None, output: Output | None = None, history: History | None = None) -> None:
+    """Asks and answers until the input ends or says `:quit`; `shown` is called whenever the prompt is on the screen."""
     if banner:
         from .. import __version__
 
         print(f"derivant {__version__}   :help lists commands, Ctrl-D ends")
     ask = prompt(session, input=input, output=output, history=history)
+    if shown is not None:
+        ask.app.after_render += lambda _: shown()
     mode = EditingMode.EMACS
     while True:
         try:
