@@ -27,6 +27,8 @@ from .loops import (
     While,
     blocks,
     contains_loops,
+    tiny,
+    walk,
 )
 from .site import Site
 
@@ -182,13 +184,20 @@ def branch(e: Emitter, cond: Operand, then: list[LStmt], orelse: list[LStmt]) ->
 
 
 def mark_polls(body: list[LStmt], depth: int = 0) -> None:
-    """Outermost loops, the loops around others just inside them, and whiles look at the cancel flag now and then."""
+    """Outermost loops, loops around others just inside them, loops around nests, and whiles look at the cancel flag.
+
+    So at most two loops lie between two looks; those that are unrolled anyway don't count.
+    """
     for s in body:
         loop = isinstance(s, (For, While))
         if isinstance(s, (For, While)):
-            s.poll = depth == 0 or isinstance(s, While) or depth == 1 and contains_loops(s)
+            s.poll = depth == 0 or isinstance(s, While) or contains_loops(s) and (depth == 1 or _contains_nests(s))
         for b in blocks(s):
-            mark_polls(b, depth + loop)
+            mark_polls(b, depth + (loop and not tiny(s)))
+
+
+def _contains_nests(s: LStmt) -> bool:
+    return any(isinstance(t, (For, While)) and contains_loops(t) for b in blocks(s) for t in walk(b))
 
 
 def _allocates(body: list[LStmt]) -> bool:
