@@ -92,7 +92,7 @@ def tidy() -> None:
 # ---------------------------------------------------------------- forks
 
 _PATIENCE = 30.0  # seconds that a fork waits for locks; then it goes on as it would without us
-_IMPORTS = 5.0    # and for modules of ours that are being loaded
+_IMPORTS = 5.0    # and for modules that are being loaded
 
 _WANTED = sys.stdlib_module_names | {__name__.partition(".")[0], "numpy", "scipy", "lark", "llvmlite", "sympy", "networkx"}
 
