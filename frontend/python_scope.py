@@ -83,16 +83,12 @@ class Watched:
     value: object
 
     def is_fresh(self) -> bool:
-        match self.place:
-            case dict():
-                now = self.place.get(self.name, MISSING)
-            case CellType():
-                try:
-                    now = self.place.cell_contents
-                except ValueError:
-                    now = MISSING
-            case _:
-                now = getattr(self.place, self.name, MISSING)
+        place = self.place
+        try:
+            now = place.cell_contents if type(place) is CellType else place.get(self.name, MISSING) if type(place) is dict \
+                else getattr(place, self.name)
+        except (ValueError, AttributeError):
+            now = MISSING
         return now is self.value or (type(now) is type(self.value) and isinstance(now, int | float) and now == self.value)
 
 

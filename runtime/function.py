@@ -111,7 +111,7 @@ class Function:
 
     # ------------------------------------------------------------ calling
 
-    def _long_way(self, *args: Any, **kwargs: Any) -> Any:
+    def _long_way(self, /, *args: Any, **kwargs: Any) -> Any:
         values = (*self.bound, *args) if self.bound else args
         params = self._all.params
         if kwargs or len(values) != len(params):
