@@ -139,7 +139,7 @@ class FunctionReader(Loops):
         whole = self.at(self.node)
         if whole.line == whole.end_line:
             return whole
-        return Span(whole.source, whole.line, whole.col, whole.line, len(self.text.lines[whole.line - 1].rstrip()) + 1)
+        return Span(whole.source, whole.line, whole.col, whole.line, len(self.text.line(whole).rstrip()) + 1)
 
     def hint(self, hint: Any, arg: ast.arg) -> sx.Type | None:
         assert arg.annotation is not None

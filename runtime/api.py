@@ -19,6 +19,7 @@ from ..compiler import errors
 from ..compiler.errors import Source
 from . import data, shapes
 from .function import Function
+from .guard import door
 from .pipeline import Outline, Unit
 from .records import ctor_class, homes, record_class, sum_class
 from .sources import PAIR
@@ -110,6 +111,7 @@ class Module:
         return Module, (self._unit,)
 
 
+@door
 def compile(text: str, *, name: str = "<text>", backend: str | None = None) -> Module:
     """The module of a program's text; errors of the whole program are raised here."""
     if not isinstance(text, str):
@@ -121,6 +123,7 @@ def compile(text: str, *, name: str = "<text>", backend: str | None = None) -> M
     return module
 
 
+@door
 def load(path: str | os.PathLike[str], *, backend: str | None = None) -> Module:
     """The module of a file; errors of the whole program are raised here."""
     module = load_file(path, backend)
@@ -143,6 +146,7 @@ def load_file(
 # ---------------------------------------------------------------- transforms
 
 
+@door
 def grad(
     f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
 ) -> Function:
@@ -153,6 +157,7 @@ def grad(
     return _by_name("grad", f, argnums, argnames, has_aux)
 
 
+@door
 def value_and_grad(
     f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
 ) -> Function:
@@ -160,6 +165,7 @@ def value_and_grad(
     return _by_name("value_and_grad", f, argnums, argnames, has_aux)
 
 
+@door
 def jacobian(
     f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
 ) -> Function:
@@ -167,6 +173,7 @@ def jacobian(
     return _by_name("jacobian", f, argnums, argnames, has_aux)
 
 
+@door
 def hessian(
     f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
 ) -> Function:
@@ -174,6 +181,7 @@ def hessian(
     return _by_name("hessian", f, argnums, argnames, has_aux)
 
 
+@door
 def vmap(f: Callable[..., Any], in_axes: int | None | Sequence[int | None] = 0) -> Function:
     """f over the first axes of its arguments: `[f(x[i], y) for i]`; None in `in_axes` for what stays whole."""
     f = _function("vmap", f)
@@ -207,6 +215,7 @@ def _sizes(t: shapes.Type) -> set[shapes.Size]:
     return set(t.batch) if isinstance(t, shapes.Any) else {s for leaf in shapes.leaves(t) for s in leaf.sizes}
 
 
+@door
 def hvp(f: Callable[..., Any]) -> Function:
     """`hvp(f)(x, v)`: the Hessian in the first parameter, at x, times v; never the Hessian itself.
 
@@ -227,6 +236,7 @@ def hvp(f: Callable[..., Any]) -> Function:
     return made
 
 
+@door
 def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     """(f(*primals), its derivative along the tangents), forward; bare values for one parameter.
 
@@ -248,6 +258,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     return g(*points, *along)  # type: ignore[no-any-return]
 
 
+@door
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Function]:
     """(f(*primals), pullback): the pullback takes a cotangent of the result to cotangents of the parameters
     that carry floats, bare for one, a tuple for several."""
@@ -263,6 +274,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Function]:
     return f(*primals), f.once(("vjp", types), pullback).bind(primals)
 
 
+@door
 def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Function]:
     """(f(*primals), the linear function of tangents)."""
     f = _first(_function("linearize", f), len(primals))
@@ -278,6 +290,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Function]:
     return f(*primals), f.once(("linearize", types), linear).bind(primals)
 
 
+@door
 def transpose_linear(g: Callable[..., Any], x: Any) -> Function:
     """Turns a linear function around: from a cotangent of its result to those of its parameters that carry floats,
     bare for one, a tuple for several.

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..compiler import errors
 from ..compiler.errors import Span
+from ..compiler.frames import trimmed
 from . import data, shapes
 from .guard import guarded
 from .shapes import Param, Signature
@@ -112,6 +113,7 @@ class Function:
     # ------------------------------------------------------------ calling
 
     def _long_way(self, /, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         values = (*self.bound, *args) if self.bound else args
         params = self._all.params
         if kwargs or len(values) != len(params):
@@ -126,7 +128,7 @@ class Function:
             return self._call(params, values, given)
         except errors.Error as e:
             self._blame(e)
-            raise
+            raise trimmed(e) from e.__cause__
 
     def _call(self, params: tuple[Param, ...], values: tuple[Any, ...], given: tuple[bool, ...]) -> Any:
         reader = Reader(self._all.name, self._spans)

@@ -13,9 +13,11 @@ from typing import Any, NoReturn
 
 from ..compiler import errors
 from .function import Function
+from .guard import door
 from .jit_function import Jitted
 
 
+@door
 def jit(function: Callable[..., Any] | None = None, *, backend: str | None = None) -> Any:
     """A Python function as a function of the language: read, not traced, and compiled for its arguments.
 

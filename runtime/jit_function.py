@@ -12,6 +12,7 @@ from types import CellType, FunctionType
 from typing import Any
 
 from ..compiler import errors
+from ..compiler.frames import trimmed
 from ..frontend.python_flow import called_parameters
 from ..frontend.python_scope import MISSING
 from ..frontend.python_source import find
@@ -75,8 +76,12 @@ class Jitted(_Named):
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def _first(self, /, *args: Any, **kwargs: Any) -> Any:
-        self._linked()
-        return self._behind(*args, **kwargs)
+        __tracebackhide__ = True
+        try:
+            self._linked()
+            return self._behind(*args, **kwargs)
+        except errors.Error as e:
+            raise trimmed(e) from e.__cause__
 
     def _linked(self) -> None:
         with self._lock:
@@ -111,13 +116,17 @@ class Jitted(_Named):
         names, others, follow = unit.names, unit.others, self._followed
 
         def checked(*args: Any, **kwargs: Any) -> Any:
-            for place, name, value in names:
-                if place.get(name) is not value:
-                    return follow(*args, **kwargs)
-            for w in others:
-                if not w.is_fresh():
-                    return follow(*args, **kwargs)
-            return inner(*args, **kwargs)
+            __tracebackhide__ = True
+            try:
+                for place, name, value in names:
+                    if place.get(name) is not value:
+                        return follow(*args, **kwargs)
+                for w in others:
+                    if not w.is_fresh():
+                        return follow(*args, **kwargs)
+                return inner(*args, **kwargs)
+            except errors.Error as e:
+                raise trimmed(e) from e.__cause__
 
         return checked
 
@@ -138,13 +147,22 @@ class Jitted(_Named):
 
     def _dispatch(self, /, *args: Any, **kwargs: Any) -> Any:
         """For functions that call a parameter: a function from outside makes a program of its own."""
+        __tracebackhide__ = True
+        try:
+            program, given = self._program(args, kwargs)
+            return program(*args, **kwargs) if given is None else program(**given)
+        except errors.Error as e:
+            raise trimmed(e) from e.__cause__
+
+    def _program(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any] | None]:
+        """The program for the functions among the arguments, and the other arguments; None where there are none."""
         try:
             given = self.__signature__.bind_partial(*args, **kwargs).arguments
         except TypeError:
             given = {}
         functions = {n: v for n, v in given.items() if callable(v) and not isinstance(v, Value)}
         if not functions:
-            return self._behind(*args, **kwargs)
+            return self._behind, None
         key = tuple((n, identity(v)) for n, v in functions.items())
         with self._lock:
             program = self._programs.pop(key, None)
@@ -153,7 +171,7 @@ class Jitted(_Named):
             self._programs[key] = program  # the last one used stands last
             if len(self._programs) > MOST_PROGRAMS:
                 del self._programs[next(iter(self._programs))]
-        return program(**{n: v for n, v in given.items() if n not in functions})
+        return program, {n: v for n, v in given.items() if n not in functions}
 
     # ------------------------------------------------------------ what is made from it
 
@@ -250,8 +268,12 @@ class _Method(Function):
         self.__call__ = self._direct
 
     def _direct(self, /, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         function = self.function
-        return function.__call__(function._record_of(self.owner), *args, **kwargs)
+        try:
+            return function.__call__(function._record_of(self.owner), *args, **kwargs)
+        except errors.Error as e:
+            raise trimmed(e) from e.__cause__
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in ("__name__", "__qualname__", "__doc__"):
@@ -288,6 +310,14 @@ class _Derived(Function):
         self.__call__ = self._checked
 
     def _checked(self, /, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        try:
+            self._follow()
+            return self._inner(*args, **kwargs)
+        except errors.Error as e:
+            raise trimmed(e) from e.__cause__
+
+    def _follow(self) -> None:
         unit = self._unit
         assert isinstance(unit, PythonUnit)
         now = self.origin.follow()
@@ -299,7 +329,6 @@ class _Derived(Function):
                     "or back", help="make it again")
             bound = (*hidden, *self.bound[len(hidden):])
             self._point_to(Function(now, self.text, self._all, plain=self._plain, bound=bound, wrap=self._wrap))
-        return self._inner(*args, **kwargs)
 
     def derived(self, text: str, signature: Signature, wrap: str = "") -> Function:
         return _Derived(self.origin, super().derived(text, signature, wrap))

@@ -17,6 +17,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
 from ..compiler import errors
+from ..compiler.frames import lines
 from .highlight import as_html
 from .session import Session
 from .session_types import INTERRUPTED, Reply
@@ -78,5 +79,11 @@ def show(reply: Reply, session: Session) -> None:
 
 
 def load(shell: Any) -> None:
-    """Gives a shell the magics."""
+    """Gives a shell the magics; errors of the class that IPython takes for Python's own are shown like all others."""
     shell.register_magics(Derivant(shell))
+
+    def shown(self: Any, kind: type, error: errors.SyntaxError, tb: object, tb_offset: int | None = None) -> None:
+        self._showtraceback(kind, error, lines(error))
+
+    if not any(shell.custom_exceptions):
+        shell.set_custom_exc((errors.SyntaxError,), shown)
