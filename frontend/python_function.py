@@ -13,7 +13,7 @@ import numpy as np
 from ..compiler.errors import Span, TypeError
 from . import syntax as sx
 from .python_alias import Aliases
-from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, exits, parameters
+from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, exits, late, parameters
 from .python_iterators import Iterators
 from .python_loops import Loops
 from .python_ranks import Ranks
@@ -62,6 +62,8 @@ class FunctionReader(Loops):
         self.body = returns.function(node.body) if isinstance(node, ast.FunctionDef) else [
             ast.copy_location(ast.Return(node.body), node.body)]
         self.made = returns.made
+        self.body, self.moved = late(self.body, frozenset(self.params))
+        self.itself = node.name if isinstance(node, ast.FunctionDef) and not frames else ""
         self.kept = set()
         self.order = [*self.params, *(n for n in assigned(self.body) if n not in self.params)]
         own = {*self.params, *bound(self.body)}
@@ -211,7 +213,7 @@ class FunctionReader(Loops):
         for d in s.decorator_list:
             if not self.linker.is_jit(self.static(d)):
                 self.refuse(d, "a decorator of a nested function is not in the language")
-        self.check_captured(s)
+        self.check_captured(s, self.moved.get(s, NONE))
         inner = type(self)(self.linker, self.text, s, self.env, self.frames, self.used)
         inner.lists, inner.tuples = dict(self.lists), dict(self.tuples)
         types = {a.arg: self.annotation(a.annotation) for a in parameters(s) if a.annotation is not None}

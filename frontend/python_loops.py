@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from . import syntax as sx
 from .python_calls import Gen
-from .python_flow import Live, Names, assigned, exits, exposed, has, is_endless, loop_live, reads, targets
+from .python_flow import Live, Names, assigned, exits, exposed, has, is_endless, loop_live, reads, surely, targets
 from .python_scope import block, call, number
 from .python_stmts import End, Leave, Statements, Stmt
 
@@ -22,7 +22,7 @@ Looped = TypeVar("Looped", bound=ast.stmt)
 
 class Loops(Statements):
     kept: set[str]
-    """Variables of inner loops that keep what they were in the step before."""
+    """Variables that may keep what they were in the step before."""
 
     def loop(self, s: ast.For | ast.While, after: Names) -> list[Stmt]:
         if s.orelse:
@@ -35,7 +35,7 @@ class Loops(Statements):
         state = [n for n in assigned(s.body) if (n in again or n in after) and n not in own]
         state = [n for n in self.order if n in state] + [n for n in own if n in after]
         new = [n for n in state if n not in before]
-        inner = {n for n in new if n not in again and n not in self.made and n in inner_targets(s.body) and n not in own}
+        inner = set(new) - again - self.made - surely(s.body) - set(own)
         if inner:
             return self.noted(s, sorted(inner), after)
         for n in new:
@@ -95,7 +95,7 @@ class Loops(Statements):
         return [*checks, sx.Let(span, pattern_after, None, value)]
 
     def noted(self, s: ast.For | ast.While, names: Sequence[str], after: Names) -> list[Stmt]:
-        """A loop behind which variables of inner loops are read: they may not run in each step, but must in one."""
+        """A loop behind which variables are read that not every step assigns, but one must: they keep what they were."""
         flags = {n: self.fresh(f"ran_{n}") for n in names}
         made, kept = self.made, self.kept
         self.made, self.kept = made | set(names), kept | set(names)
@@ -109,7 +109,7 @@ class Loops(Statements):
         self.made, self.kept = made, kept
         for n, flag in flags.items():
             span = self.at(s)
-            out.append(sx.Assert(span, sx.Name(span, self.spelled(flag)), f"{n} has no value: the loop did not run"))
+            out.append(sx.Assert(span, sx.Name(span, self.spelled(flag)), f"{n} has no value: the loop never gave it one"))
         return out
 
     def loop_generator(self, s: ast.For) -> tuple[Gen, list[sx.Let]]:
@@ -193,10 +193,6 @@ class Loops(Statements):
                 assert isinstance(s, ast.While)
                 cond = self.expr(s.test)
         return sx.Assert(span, cond, text)
-
-
-def inner_targets(body: Sequence[ast.stmt]) -> Names:
-    return frozenset(n for s in body for f in ast.walk(s) if isinstance(f, ast.For) for n in targets(f.target))
 
 
 def truth(name: str, value: bool, at: ast.stmt) -> ast.Assign:

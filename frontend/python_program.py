@@ -26,7 +26,7 @@ from .depth import deep
 from .lexer import KEYWORDS
 from .python_alias import returns_argument
 from .python_function import FunctionReader, hints_of
-from .python_scope import Environment, Watched, call, number
+from .python_scope import LOOP, Environment, Watched, call, number
 from .python_source import find
 from .python_tables import Known, known_function
 from .python_types import PLAIN, Annotations, Scalar, record_fields
@@ -166,8 +166,8 @@ class Reader:
         """The name of a function in the program, and the hidden parameters that it takes."""
         now, key = self.now, id(function)
         if key in now.opening:
-            raise UnsupportedError("DV0901", f"{function.__name__} calls itself: recursion is not yet there", span,
-                                   help="write a loop")
+            raise UnsupportedError("DV0901", f"{function.__name__} calls itself: the language has no recursion", span,
+                                   help=LOOP)
         if key in now.names:
             return now.names[key], now.used[key]
         now.names[key] = ""
@@ -345,7 +345,7 @@ class Reader:
         return self.outside.python(value)
 
     def call_of(self, function: FunctionType, span: Span, used: dict[str, None]) -> tuple[sx.Expr, tuple[sx.Arg, ...]]:
-        if self.lenient:
+        if self.lenient and id(function) not in self.now.opening:
             return sx.Name(span, function.__name__), ()
         name, hidden = self.function(function, span)
         used.update(hidden)
@@ -353,7 +353,7 @@ class Reader:
 
     def function_value(self, function: FunctionType, span: Span, used: dict[str, None]) -> sx.Expr:
         """A function as a value; one that takes hidden parameters is wrapped."""
-        if self.lenient:
+        if self.lenient and id(function) not in self.now.opening:
             return sx.Name(span, function.__name__)
         name, hidden = self.function(function, span)
         used.update(hidden)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import CellType, FunctionType, ModuleType
 from typing import Any, NoReturn, Protocol
 
-from ..compiler.errors import NameError, Span, SyntaxError
+from ..compiler.errors import NameError, Span, SyntaxError, UnsupportedError
 from . import syntax as sx
 from .elab_base import did_you_mean
 from .python_source import Text
@@ -18,6 +18,8 @@ from .python_tables import MODULES, module_functions
 
 MISSING = object()
 """A name that nothing defines yet."""
+
+LOOP = "write a loop; what waits for its turn can be kept in an array"
 
 
 class Linker(Protocol):
@@ -132,6 +134,9 @@ class Environment:
 class Scope:
     """The ground of the translation of one function: spans, refusals, names."""
 
+    itself = ""
+    """The name of the function, if it is one of a module."""
+
     def __init__(self, linker: Linker, text: Text, env: Environment, frames: Sequence[Frame], used: dict[str, None]) -> None:
         self.linker = linker
         self.text = text
@@ -149,6 +154,9 @@ class Scope:
 
     def refuse(self, node: ast.AST, what: str, help: str | None = None, code: str = "DV0151") -> NoReturn:
         raise SyntaxError(code, what, self.at(node), help=help)
+
+    def no_recursion(self, node: ast.AST, name: str) -> NoReturn:
+        raise UnsupportedError("DV0901", f"{name} calls itself: the language has no recursion", self.at(node), help=LOOP)
 
     # ------------------------------------------------ names
 
@@ -185,6 +193,8 @@ class Scope:
         return value
 
     def missing(self, node: ast.Name) -> sx.Expr:
+        if node.id == self.itself:
+            self.no_recursion(node, node.id)
         if self.linker.lenient:  # it may be defined before the first call
             return sx.Name(self.at(node), node.id)
         known = [n for f in self.frames for n in f.locals] + self.env.names()

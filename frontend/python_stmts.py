@@ -17,6 +17,7 @@ from .python_expr import Expressions, conditional
 from .python_flow import (
     NONE,
     Live,
+    Moved,
     Names,
     assigned,
     exits,
@@ -24,6 +25,7 @@ from .python_flow import (
     is_total,
     live,
     reads,
+    recursive,
     targets,
 )
 from .python_iterators import ONE_SHOT
@@ -57,6 +59,8 @@ class Statements(Expressions):
     leave: Leave
     body: Sequence[ast.stmt]
     made: set[str]
+    moved: Moved
+    """Functions that stand behind what they use, with the names that they use."""
     work = 0
 
     # ------------------------------------------------ where we stand
@@ -134,6 +138,9 @@ class Statements(Expressions):
 
     def check_statements(self, stmts: Sequence[ast.stmt]) -> None:
         """Refuses what has no place anywhere in a function, before its flow is looked at."""
+        again = recursive(stmts)
+        if again is not None:
+            self.no_recursion(again, assigned([again])[0])
         for s in stmts:
             if type(s) in REFUSED:
                 self.refuse_statement(s)
@@ -203,7 +210,7 @@ class Statements(Expressions):
         span = self.at(s)
         match target:
             case ast.Name(id=name):
-                self.check_late(name, value)
+                self.check_late(name, value, s)
                 made = self.expr(value)
                 self.note(name, value)
                 self.define((name,))
@@ -424,21 +431,21 @@ class Statements(Expressions):
         return any(isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == name
                    for s in self.body for n in ast.walk(s))
 
-    def check_late(self, name: str, value: ast.expr) -> None:
+    def check_late(self, name: str, value: ast.expr, s: ast.stmt) -> None:
         """What Python reads when the value is used, not where it is made: functions and iterators."""
-        late = isinstance(value, ast.GeneratorExp | ast.Call) and (
+        iterator = isinstance(value, ast.GeneratorExp | ast.Call) and (
             isinstance(value, ast.GeneratorExp) or any(self.static(value.func) is f for f in ONE_SHOT))
         for f in ast.walk(value):
-            if isinstance(f, ast.Lambda) and (f is value or late or self.is_called(name)):
-                self.check_captured(f)
-            if isinstance(f, ast.GeneratorExp) and late:  # what it goes over is read at once
+            if isinstance(f, ast.Lambda) and (f is value or iterator or self.is_called(name)):
+                self.check_captured(f, self.moved.get(s, NONE))
+            if isinstance(f, ast.GeneratorExp) and iterator:  # what it goes over is read at once
                 first, *more = f.generators
                 now = ast.comprehension(first.target, ast.Constant(0), first.ifs, 0)
                 self.check_captured(ast.copy_location(ast.GeneratorExp(f.elt, [now, *more]), f))
 
-    def check_captured(self, s: ast.FunctionDef | ast.Lambda | ast.GeneratorExp) -> None:
+    def check_captured(self, s: ast.FunctionDef | ast.Lambda | ast.GeneratorExp, known: Names = NONE) -> None:
         """A closure sees later assignments in Python, and the value at its definition here."""
-        names = {n for n in (reads(s) if isinstance(s, ast.GeneratorExp) else free(s)) if self.is_lexical(n)}
+        names = {n for n in (reads(s) if isinstance(s, ast.GeneratorExp) else free(s)) if self.is_lexical(n)} - known
         for outer in self.body:
             for n in ast.walk(outer):
                 at = getattr(n, "lineno", 0), getattr(n, "col_offset", 0)

@@ -624,3 +624,39 @@ def list_of_one_array_twice(x):
     rows = [x[:2], x[:2]]
     rows[0][0] = 5.0  # DV0152 at rows[0][0]: copy
     return rows
+
+
+@refused
+def factorial(n: int):
+    return 1 if n < 2 else n * factorial(n - 1)  # DV0901 at factorial: loop
+
+
+@refused
+def recursive_inside(x):
+    def down(n):  # DV0901 at def down: loop
+        return 0.0 if n < 1 else n + down(n - 1)
+    return down(x)
+
+
+@refused
+def one_another(x):
+    def even(n):  # DV0901 at def even: loop
+        return True if n < 1 else odd(n - 1)
+    def odd(n):
+        return False if n < 1 else even(n - 1)
+    return even(x)
+
+
+@refused
+def lambda_of_itself(x):
+    f = lambda n: 1.0 if n < 1 else n * f(n - 1)  # DV0901 at f =: loop
+    return f(x)
+
+
+@refused
+def closure_of_what_is_assigned_twice(x):
+    k = 1.0
+    def f(t):
+        return t * k
+    k = 2.0  # DV0152 at k = : argument
+    return f(x)
