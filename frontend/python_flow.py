@@ -128,6 +128,12 @@ def parameters(f: Function) -> list[ast.arg]:
     return [*f.args.posonlyargs, *f.args.args, *f.args.kwonlyargs]
 
 
+def defaults_of(f: Function) -> dict[str, ast.expr]:
+    positional = [*f.args.posonlyargs, *f.args.args]
+    found = {a.arg: d for a, d in zip(reversed(positional), reversed(f.args.defaults), strict=False)}
+    return found | {a.arg: d for a, d in zip(f.args.kwonlyargs, f.args.kw_defaults, strict=True) if d is not None}
+
+
 def called_parameters(f: Function) -> Names:
     """The parameters that a function calls."""
     own = {a.arg for a in parameters(f)}

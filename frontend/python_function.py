@@ -13,7 +13,7 @@ import numpy as np
 from ..compiler.errors import Span, TypeError
 from . import syntax as sx
 from .python_alias import Aliases
-from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, exits, late, parameters
+from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, defaults_of, exits, late, parameters
 from .python_iterators import Iterators
 from .python_loops import Loops
 from .python_ranks import Ranks
@@ -21,7 +21,7 @@ from .python_scope import MISSING, Environment, Frame, Linker, call
 from .python_source import Found, Text
 from .python_stmts import Leave
 from .python_tables import known_function
-from .python_types import Annotations
+from .python_types import Annotations, record_fields
 
 LONGEST_DEFAULT = 256
 SCALARS = ("f64", "f32", "i64", "i32", "bool")
@@ -65,6 +65,7 @@ class FunctionReader(Loops):
         self.body, self.moved = late(self.body, frozenset(self.params))
         self.itself = node.name if isinstance(node, ast.FunctionDef) and not frames else ""
         self.kept = set()
+        self.records = {}
         self.order = [*self.params, *(n for n in assigned(self.body) if n not in self.params)]
         own = {*self.params, *bound(self.body)}
         self.frames.append(Frame(frozenset(own), set(self.params)))
@@ -94,6 +95,9 @@ class FunctionReader(Loops):
         if isinstance(self.node, ast.FunctionDef) and self.node.returns is not None and "return" in hints:
             ret = self.linker.annotations.type_of(hints["return"], self.at(self.node.returns))
         self.note_types(types)
+        if self.linker.lenient:
+            self.pending = frozenset(a.arg for a in self.own if a.annotation is not None and a.arg not in hints)
+        self.records |= {n: h for n, h in hints.items() if isinstance(h, type) and record_fields(h) is not None}
         self.tuples |= {n: 0 for n, h in hints.items() if isinstance(h, type) and issubclass(h, tuple) and types.get(n) is not None}
         for n, depth in lists.items():
             if types.get(n) is None and depth:
@@ -144,8 +148,7 @@ class FunctionReader(Loops):
         return Span(whole.source, whole.line, whole.col, whole.line, len(self.text.line(whole).rstrip()) + 1)
 
     def hint(self, hint: Any, arg: ast.arg) -> sx.Type | None:
-        assert arg.annotation is not None
-        return self.linker.annotations.type_of(hint, self.at(arg.annotation))
+        return self.linker.annotations.type_of(hint, self.at(arg.annotation or arg))
 
     def _default_span(self, arg: ast.arg) -> Span:
         positional = [*self.node.args.posonlyargs, *self.node.args.args]
@@ -215,11 +218,11 @@ class FunctionReader(Loops):
                 self.refuse(d, "a decorator of a nested function is not in the language")
         self.check_captured(s, self.moved.get(s, NONE))
         inner = type(self)(self.linker, self.text, s, self.env, self.frames, self.used)
-        inner.lists, inner.tuples = dict(self.lists), dict(self.tuples)
+        inner.lists, inner.tuples, inner.records = dict(self.lists), dict(self.tuples), dict(self.records)
         types = {a.arg: self.annotation(a.annotation) for a in parameters(s) if a.annotation is not None}
         inner.note_types(types)
         inner.check_aliases({a.arg: _rank(types.get(a.arg)) for a in parameters(s)})
-        defaults = _defaults(s)
+        defaults = defaults_of(s)
         params = tuple(sx.Param(self.at(a), self.spelled(a.arg), types.get(a.arg),
                                 self.expr(defaults[a.arg]) if a.arg in defaults else None) for a in parameters(s))
         ret = self.annotation(s.returns) if s.returns is not None else None
@@ -257,13 +260,6 @@ def _rank(t: sx.Type | None) -> int | None:
         case sx.TApply(_, sx.TName(_, name), sizes) if name in SCALARS:
             return len(sizes)
     return None
-
-
-def _defaults(s: ast.FunctionDef) -> dict[str, ast.expr]:
-    positional = [*s.args.posonlyargs, *s.args.args]
-    found = {a.arg: d for a, d in zip(reversed(positional), reversed(s.args.defaults), strict=False)}
-    found |= {a.arg: d for a, d in zip(s.args.kwonlyargs, s.args.kw_defaults, strict=True) if d is not None}
-    return found
 
 
 def hints_of(function: FunctionType, found: Found, env: Environment, lenient: bool) -> dict[str, Any]:

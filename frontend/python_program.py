@@ -107,6 +107,8 @@ class Reader:
         self.annotations = Annotations(self.record_type, self.union_type, self.spell)
         self.now = Round()
         self.list_checks: set[object] = set()
+        self.owners: dict[FunctionType, type] = {}
+        self.given: dict[FunctionType, type | None] = {}
 
     @deep
     def build(self, function: FunctionType, fixed: Mapping[str, object] | None = None,
@@ -180,6 +182,8 @@ class Reader:
         now.opening.add(key)
         reader = FunctionReader(self, found.text, found.node, env, (), used, fixed)
         try:
+            if function in self.owners and reader.params:
+                reader.records[reader.params[0]] = self.owners[function]
             made = reader.definition(now.names[key], lambda: self.hidden_params(used, reader.head), _defaults(function),
                                      hints_of(function, found, env, self.lenient), _doc(function), lists)
         finally:
@@ -225,6 +229,19 @@ class Reader:
         if function is None or found is None:
             return None
         return FunctionReader(self, found.text, found.node, Environment.of(function), (), {})
+
+    def owned(self, function: FunctionType, cls: type) -> None:
+        self.owners[function] = cls
+
+    def class_given(self, function: FunctionType) -> type | None:
+        if function not in self.given:
+            self.given[function] = None  # for one that calls itself
+            reader = self.opened(function)
+            if reader is not None:
+                if function in self.owners and reader.params:
+                    reader.records[reader.params[0]] = self.owners[function]
+                self.given[function] = reader.class_given(reader.body)
+        return self.given[function]
 
     def is_jit(self, value: object) -> bool:
         return self.outside.is_jit(value)

@@ -51,6 +51,14 @@ class Linker(Protocol):
         """The Python function that an object is, jitted or not."""
         raise NotImplementedError
 
+    def owned(self, function: FunctionType, cls: type) -> None:
+        """Notes that a function is a method: its first parameter is of this class."""
+        raise NotImplementedError
+
+    def class_given(self, function: FunctionType) -> type | None:
+        """The class of the records that a function returns, as far as its text says."""
+        raise NotImplementedError
+
     def record(self, cls: type, span: Span) -> tuple[sx.Expr | None, tuple[str, ...]] | None:
         """The constructor of a class (None: an anonymous record) and its fields, or None if it is no record."""
         raise NotImplementedError

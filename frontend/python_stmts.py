@@ -20,6 +20,7 @@ from .python_flow import (
     Moved,
     Names,
     assigned,
+    defaults_of,
     exits,
     free,
     is_total,
@@ -209,6 +210,10 @@ class Statements(Expressions):
     def assign(self, target: ast.expr, value: ast.expr, s: ast.stmt) -> list[Stmt]:
         span = self.at(s)
         match target:
+            case ast.Name(id=name) if isinstance(value, ast.Lambda) and defaults_of(value):
+                body: list[ast.stmt] = [ast.copy_location(ast.Return(value.body), value.body)]
+                made_def = ast.copy_location(ast.FunctionDef(name, value.args, body, [], None), value)
+                return [self.local_function(made_def)]
             case ast.Name(id=name):
                 self.check_late(name, value, s)
                 made = self.expr(value)
@@ -269,6 +274,7 @@ class Statements(Expressions):
     def note(self, name: str, value: ast.expr) -> None:
         """What the text says about the value of a name."""
         self.lists[name] = self.list_depth(value)
+        self.note_class(name, self.class_of(value))
         self.tuples.pop(name, None)
         if self.is_tuple(value):
             self.tuples[name] = len(value.elts) if isinstance(value, ast.Tuple) else self.tuples.get(getattr(value, "id", ""), 0)

@@ -17,6 +17,7 @@ BUILTINS = """
 abs(x) = abs(x)
 all(v) = all(v)
 any(v) = any(v)
+bool(x) = x != 0
 divmod(a, b) = (a // b, a % b)
 float(x) = f64(x)
 int(x) = i64(x)

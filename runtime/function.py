@@ -17,6 +17,7 @@ from ..compiler.errors import Span
 from ..compiler.frames import trimmed
 from . import data, shapes
 from .guard import guarded
+from .records import Value
 from .shapes import Param, Signature
 from .sources import is_derived
 from .values import Reader, infer, infer_batched
@@ -277,9 +278,9 @@ class Function:
 
     def _infer(self, p: Param, value: Any, t: shapes.Any) -> shapes.Type:
         """The type of an argument whose parameter has none."""
-        if isinstance(value, list | tuple):
-            self._unit.accept(p, value, self._all.name)
         try:
+            if isinstance(value, list | tuple | dict | Value):
+                self._unit.accept(p, value, self._all.name)
             if t.batch:
                 return infer_batched(value, p.name, self._all.name, t, self._types)
             return infer(value, p.name, self._all.name, t.sizes, self._types)

@@ -68,7 +68,7 @@ class _Outside:
             first = [sx.Name(span, h) for h in hidden]
             rest = value.bound[len(unit.built.hidden):]
         else:
-            module = _module_name(unit, reader)
+            module = module_name(unit, reader.modules)
             reader.now.imports[module] = sx.Import(span, module, None)
             names = {f: sx.Field(span, sx.Name(span, module), f) for f in unit.outline().functions}
             rest = value.bound
@@ -87,7 +87,7 @@ class _Outside:
         unit = homes.get(cls)
         if not isinstance(unit, Unit):
             raise errors.TypeError("DV0156", f"{cls.__name__} is of no module that was loaded here", span)
-        module = _module_name(unit, reader)
+        module = module_name(unit, reader.modules)
         family = () if not issubclass(cls, SumValue) else tuple(_constructors(unit, cls))
         for c in family or (cls,):
             reader.now.imports[f"{module}.{c.__name__}"] = sx.FromImport(span, module, (c.__name__,))
@@ -102,16 +102,16 @@ def _constructors(unit: Unit, cls: type[SumValue]) -> Iterable[type]:
     return [cls]
 
 
-def _module_name(unit: Unit, reader: Reader) -> str:
-    """The name under which a program is imported in another one."""
-    for name, known in reader.modules.items():
+def module_name(unit: Unit, modules: dict[str, Any]) -> str:
+    """The name under which a program is imported in another one that has these modules."""
+    for name, known in modules.items():
         if known is unit or known.source == unit.source:
             return name
     base = os.path.basename(unit.source.name).removesuffix(".dv")
     name = base if base.isidentifier() else "module"
-    while name in reader.modules:
+    while name in modules:
         name += "_"
-    reader.modules[name] = unit
+    modules[name] = unit
     return name
 
 

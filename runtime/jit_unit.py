@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from ..compiler.errors import Source
 from ..frontend.python_types import list_levels, record_fields
 from . import shapes
 from .pipeline import Unit
-from .records import SumValue
+from .records import SumValue, Value, homes
 from .sources import compiler_fingerprint, find_import
 from .values import Rebuilder, fields_of
 
@@ -49,7 +49,10 @@ class PythonUnit(Unit):
         reword(e)
 
     def accept(self, param: shapes.Param, value: object, function: str) -> None:
-        """Lists and tuples: what is written for arrays may mean something else for them."""
+        """Lists and tuples: what is written for arrays may mean something else for them.  Records of modules of the
+        language: the program may not know their types yet."""
+        for cls in _classes(value):
+            self._adopt(cls)
         python = functions.get(id(self.built))
         name = next((n for n, s in self.built.spelled.items() if s == param.name), param.name)
         depth = list_levels(value) - (len(param.type.batch) if isinstance(param.type, shapes.Any) else 0)
@@ -66,6 +69,26 @@ class PythonUnit(Unit):
                     raise errors.TypeError("DV0607", f"`{name}` of {function} is a {what}: {e.message}", e.span,
                                            help="give np.array(…)" if depth else e.help) from None
                 self._accepted.add((name, depth))
+
+    def _adopt(self, cls: type[Value]) -> None:
+        """Imports the type of a record that a caller brings."""
+        from ..frontend import syntax as sx
+        from .jit_outside import module_name
+
+        home = homes.get(cls)
+        with self.lock:
+            if not isinstance(home, Unit) or any(getattr(t, "name", "") == cls.__name__ for t in self.outline().types):
+                return
+            old = self.built
+            modules = dict(old.modules)
+            span, decls = old.program.span, old.program.decls
+            decl = sx.FromImport(span, module_name(home, modules), (cls.__name__,))
+            self.built = dataclasses.replace(old, program=sx.Program(span, (decl, *decls)), modules=modules)
+            if id(old) in functions:
+                functions[id(self.built)] = functions[id(old)]
+            self.__dict__.pop("front", None)
+            self.__dict__.pop("key", None)
+            self._outline = None
 
     def __reduce__(self) -> tuple[object, ...]:
         return PythonUnit, (dataclasses.replace(self.built, watched=()), self.backend)
@@ -113,6 +136,15 @@ class PythonUnit(Unit):
         if not self.has_classes(t):
             return super().rebuilt(results, t, arguments)
         return _Rebuilder(results, self.built, arguments).value(t)
+
+
+def _classes(value: object) -> Iterator[type[Value]]:
+    """The records of the language with a name that a value is, or has as a part."""
+    if isinstance(value, Value) and not isinstance(value, SumValue) and type(value).__name__ != "Record":
+        yield type(value)
+    fields = None if isinstance(value, SumValue | list) else fields_of(value)
+    for part in fields.values() if fields is not None else value if type(value) is tuple else ():
+        yield from _classes(part)
 
 
 class _Rebuilder(Rebuilder):

@@ -7,6 +7,7 @@ of what to write instead.
 
 import math
 import os
+from typing import NamedTuple
 
 import numpy as np
 
@@ -219,7 +220,7 @@ def stars(**more):  # DV0151 at more: tuple
 
 @refused
 def star_call(x):
-    return max(*x)  # DV0151 at *x: arguments
+    return max(*x)  # DV0151 at *x: apart
 
 
 @refused
@@ -660,3 +661,56 @@ def closure_of_what_is_assigned_twice(x):
         return t * k
     k = 2.0  # DV0152 at k = : argument
     return f(x)
+
+
+class Numbers(NamedTuple):
+    a: float
+
+    @classmethod
+    def of(cls, x):
+        return cls(x)
+
+
+@refused
+def unknown_method_of_a_record(p: Numbers):
+    return p.sum()  # DV0153 at p.sum:
+
+
+@refused
+def unknown_field(p: Numbers):
+    return p.aa  # DV0201 at p.aa: did you mean a
+
+
+@refused
+def unknown_field_replaced(p: Numbers):
+    return p._replace(b=1.0)  # DV0201 at 1.0:
+
+
+@refused
+def classmethod_(p: Numbers):
+    return p.of(1.0)  # DV0153 at p.of: function
+
+
+@refused
+def star_of_unknown_length(x, t):
+    return max(x, *t)  # DV0151 at *t: tuple[float, float]
+
+
+@refused
+def default_that_reads_a_parameter(x):
+    return (lambda y, x=x: x * y)(2.0)  # DV0151 at lambda y: another name
+
+
+@refused
+def method_of_what_is_not_known(p):
+    return p.energy()  # DV0153 at p.energy: p: Class
+
+
+@refused
+def returns_a_generator(x):
+    return (t for t in x)  # DV0152 at (t for: [… for … in …]
+
+
+@refused
+def returns_zip(x):
+    return zip(x, x)  # DV0152 at zip: list(zip(
