@@ -25,7 +25,7 @@ INSTEAD = {
     "complex": "complex numbers are not yet there", "set": "use np.unique", "dict": 'write {"a": …}', "str": None, "map": None,
     "filter": "write [x for x in v if …]", "tuple": "write the items", "getattr": "write a.name", "type": "use match",
     "slice": "write a[lo:hi]", "next": "use a loop with break", "iter": "use a for loop", "super": None,
-    "einsum": "write the sum: [sum(a[i, k] * b[k, j] for k in range(n)) for …]", "append": "write [… for …], or a = np.zeros(n) and a[i] = …",
+    "einsum": "write the sum: [sum(a[i, k] * b[k, j] for k in range(n)) for …]",
     "vectorize": "functions of scalars take arrays as they are", "hstack": "np.concatenate", "vstack": "np.stack or np.concatenate",
     "tolist": "arrays and lists are one: leave it out", "format": None, "eval": None, "exec": None,
 }

@@ -15,6 +15,7 @@ from . import syntax as sx
 from .python_alias import Aliases
 from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, defaults_of, exits, late, parameters
 from .python_iterators import Iterators
+from .python_lists import appending
 from .python_loops import Loops
 from .python_ranks import Ranks
 from .python_scope import MISSING, Environment, Frame, Linker, call
@@ -62,7 +63,7 @@ class FunctionReader(Loops):
         self.body = returns.function(node.body) if isinstance(node, ast.FunctionDef) else [
             ast.copy_location(ast.Return(node.body), node.body)]
         self.made = returns.made
-        self.body, self.moved = late(self.body, frozenset(self.params))
+        self.body, self.moved = late(appending(self.body), frozenset(self.params))
         self.itself = node.name if isinstance(node, ast.FunctionDef) and not frames else ""
         self.kept = set()
         self.records = {}

@@ -152,6 +152,8 @@ class Scope:
         self.frames = list(frames)
         self.used = used
         self.lists: dict[str, int] = {}
+        self.empty: set[str] = set()
+        """Names of lists that have no elements yet."""
         self.tuples: dict[str, int] = {}
         """Names of tuples, with the number of their items (0 where it is not known)."""
 
@@ -183,6 +185,8 @@ class Scope:
 
     def name(self, node: ast.Name) -> sx.Expr:
         """A name that is read."""
+        if node.id in self.empty and node.id in self.frames[-1].locals:
+            self.refuse(node, f"{node.id} is an empty list here: the language can't tell of what", "write np.zeros(0)", "DV0154")
         for f in reversed(self.frames):
             if node.id in f.locals:
                 if node.id not in f.defined:

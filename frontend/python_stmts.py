@@ -30,6 +30,7 @@ from .python_flow import (
     targets,
 )
 from .python_iterators import ONE_SHOT
+from .python_lists import MUTATORS, Append
 from .python_scope import block, call, number
 from .unparse import expression_text
 
@@ -76,6 +77,8 @@ class Statements(Expressions):
     def current(self, names: Sequence[str], node: ast.AST, kept: Names = NONE) -> sx.Expr:
         """The values of names, a tuple for several; those in `kept` may be what they were."""
         for n in names:
+            if n in self.empty:
+                self.refuse(node, f"{n} is an empty list here: the language can't tell of what", "give it its first elements where it is made", "DV0154")
             if n not in self.defined and n not in kept:
                 self.refuse(node, f"{n} may have no value behind this", "give it one before, or on every path", "DV0154")
         found = [sx.Name(self.at(node), self.spelled(n)) for n in names]
@@ -113,12 +116,12 @@ class Statements(Expressions):
 
     def side(self, body: Sequence[ast.stmt], rest: Sequence[ast.stmt], end: End, out: Live) -> sx.Expr:
         """One branch with what follows it, from where we stand; leaves us there."""
-        before, lists, tuples = set(self.defined), dict(self.lists), dict(self.tuples)
+        before, lists, tuples, empty = set(self.defined), dict(self.lists), dict(self.tuples), set(self.empty)
         try:
             return self.run([*body, *rest] if exits(body).falls else body, end, out)
         finally:
             self.frames[-1].defined = before
-            self.lists, self.tuples = lists, tuples
+            self.lists, self.tuples, self.empty = lists, tuples, empty
 
     def branches(self, s: ast.If, rest: Sequence[ast.stmt], end: End, out: Live) -> sx.Expr:
         test = self.expr(s.test)
@@ -163,6 +166,13 @@ class Statements(Expressions):
 
     def statement(self, s: ast.stmt, after: Names) -> list[Stmt]:
         match s:
+            case Append():
+                return self.appended(s)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.List(elts=[])):
+                self.empty.add(name)
+                self.lists[name] = 1
+                self.define((name,))
+                return []
             case ast.Assign(targets=[target], value=value):
                 return self.assign(target, value, s)
             case ast.Assign(targets=[*targets_], value=value):
@@ -200,9 +210,27 @@ class Statements(Expressions):
                 self.unused(value)
         self.refuse_statement(s)
 
+    def appended(self, s: Append) -> list[Stmt]:
+        """`xs.append(e)`, outside of loops."""
+        span, fresh = self.at(s), s.name in self.empty
+        if not fresh and not self.list_depth(ast.copy_location(ast.Name(s.name, ast.Load()), s)):
+            self.no_list_to_append(s)
+        one: sx.Expr = sx.ArrayLit(span, (self.expr(s.element),))
+        base = sx.Name(span, self.spelled(s.name))
+        self.lists[s.name] = max(self.lists.get(s.name, 0), 1 + self.list_depth(s.element))
+        self.empty.discard(s.name)
+        return [sx.Let(span, sx.PName(span, self.spelled(s.name)), None, one if fresh else call(span, self.builtin("concat", s), base, one))]
+
+    def no_list_to_append(self, s: Append) -> NoReturn:
+        if s.name in self.params:
+            self.refuse(s, f"{s.name} is a parameter: the arguments of a function are never changed", f"write {s.name} = [v for v in {s.name}] first, and return it",
+                        "DV0152")
+        self.refuse(s, f"{s.name} is no list here", f"write {s.name} = [] first", "DV0154")
+
     def unused(self, value: ast.expr) -> NoReturn:
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in ("append", "extend", "insert"):
-            self.refuse(value, f"{value.func.attr} changes a list", "write [… for …], or a = np.zeros(n) and a[i] = …", "DV0152")
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in MUTATORS:
+            self.refuse(value, f"{value.func.attr} changes a list", "xs.append(v) is what lists do here; else write [… for …], or a = np.zeros(n) and a[i] = …",
+                        "DV0152")
         if isinstance(value, ast.Call):
             self.expr(value)  # what is wrong with it says more
         self.refuse(value, "the value of this expression is not used", "the language has no effects: assign it or return it")
@@ -217,6 +245,7 @@ class Statements(Expressions):
             case ast.Name(id=name):
                 self.check_late(name, value, s)
                 made = self.expr(value)
+                self.empty.discard(name)
                 self.note(name, value)
                 self.define((name,))
                 return [sx.Let(span, sx.PName(self.at(target), self.spelled(name)), None, made)]
@@ -295,7 +324,7 @@ class Statements(Expressions):
     def annotation(self, node: ast.expr) -> sx.Type | None:
         raise NotImplementedError
 
-    def loop(self, s: ast.For | ast.While, after: Names) -> list[Stmt]:
+    def loop(self, s: ast.For | ast.While, after: Names, collect: Sequence[str] = ()) -> list[Stmt]:
         raise NotImplementedError
 
     def assertion(self, s: ast.Assert) -> sx.Assert:
@@ -346,6 +375,7 @@ class Statements(Expressions):
         if not names and not checks:
             return []
         self.define(names)
+        self.empty -= set(names)
         return [sx.Let(span, self.names_pattern(names, s) if names else sx.PWild(span), None, value)]
 
     def matched(self, s: ast.Match, side: Callable[[Sequence[ast.stmt]], sx.Expr], falls: bool) -> sx.Expr:
@@ -464,6 +494,7 @@ class Statements(Expressions):
                     self.refuse(n, f"{stored} is used by a function or generator above and changed here", "give it to the function as an argument", "DV0152")
 
     order: Sequence[str]
+    params: list[str]
     bools: set[str]
 
 

@@ -99,10 +99,57 @@ def later_in_a_loop(n: int):
 
 
 @refused
-def appends(n: int):
-    out = []
+def appends_to_a_parameter(out: dv.f64["n"], n: int):
     for i in range(n):
-        out.append(i)  # DV0152 at out.append(i): np.zeros
+        out.append(i)  # DV0152 at out.append(i): first
+    return out
+
+
+@refused
+def appends_to_no_list(n: int):
+    out = 1.0
+    out.append(n)  # DV0154 at out.append(n): out = []
+    return out
+
+
+@refused
+def reads_while_it_grows(n: int):
+    out = [1.0]
+    for i in range(n):
+        out.append(out[0] + sum(out))  # DV0152 at out[0]: xs[-1]
+    return out
+
+
+@refused
+def grows_in_two_loops(x):
+    out = []
+    for i in range(3):
+        y = x[i]
+        for t in x:
+            out.append(t * y)  # DV0152 at out.append: for … for
+    return out
+
+
+@refused
+def empty_on_one_way(x):
+    out = []
+    if x > 0:  # DV0154 at if: first elements
+        out.append(x)
+    return out
+
+
+@refused
+def last_of_an_empty_list(n: int):
+    out = []
+    for i in range(n):  # DV0154 at for: out = [x0]
+        out.append(out[-1] + 1.0)
+    return out
+
+
+@refused
+def extends(x):
+    out = [x]
+    out.extend([x])  # DV0152 at out.extend: np.zeros
     return out
 
 

@@ -46,7 +46,7 @@ def defined_in_a_loop(x):
     s = 0.0
     for i in range(3):
         def g(y):
-            return h(y) * i
+            return h(y) * i  # noqa: B023
 
         def h(y):
             return y + 1

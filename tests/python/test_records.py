@@ -100,9 +100,13 @@ def g(a, b, c):
     return a - 2 * b * c
 
 
+def apply(f, x):
+    return f(x)
+
+
 def defaults(p: Pair):
     f = lambda y, k=p.a: y * k
-    return f(2.0) + f(p.b, 3.0) + (lambda y, z=f(1.0): y + z)(p.b)
+    return f(2.0) + f(p.b, 3.0) + apply(lambda y, z=p.b: y + z, p.a)
 
 
 def as_dict(p: Pair):
