@@ -14,7 +14,7 @@ from itertools import combinations
 from types import FunctionType
 from typing import Any
 
-from ..compiler.errors import Span, SyntaxError
+from ..compiler.errors import Error, Span, SyntaxError
 from .python_flow import NONE, Live, Names, assigned, free, live, loop_live, parameters, reads, targets
 from .python_lists import Append
 from .python_ranks import Ranks
@@ -44,6 +44,7 @@ class Aliases:
         self.list_depth = list_depth
         self.returns_argument = returns_argument
         self.scalars: set[ast.AST] = set()
+        self.errors: list[Error] = []
         self.pairs: Pairs = {}
         self.left: list[Pairs] = []
         self.functions: dict[str, ast.FunctionDef | ast.Lambda] = {}
@@ -58,7 +59,10 @@ class Aliases:
 
     def statements(self, stmts: Sequence[ast.stmt], out: Live) -> None:
         for k, s in enumerate(stmts):
-            self.statement(s, stmts[k + 1:], out)
+            try:
+                self.statement(s, stmts[k + 1:], out)
+            except Error as e:
+                self.errors.append(e)
 
     def statement(self, s: ast.stmt, rest: Sequence[ast.stmt], out: Live) -> None:
         after = live(rest, out)

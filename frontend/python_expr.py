@@ -181,7 +181,7 @@ class Expressions(Calls):
             case ast.Call(func=ast.Attribute(value=value, attr="copy")) if self.list_depth(value):
                 return self.list_depth(value)
             case ast.Call(func=func):
-                value = self.static(func)
+                value = self.quiet_static(func)
                 if value in (list, sorted):
                     return 1
                 if isinstance(value, FunctionType):

@@ -116,6 +116,7 @@ class FunctionReader(Loops):
             own.append(sx.Param(self.at(a), self.spelled(a.arg), types.get(a.arg), default))
         self.check_aliases({a.arg: _rank(types.get(a.arg)) for a in self.own})
         body = self.value()
+        self.raise_all()
         return sx.Def(self.head, name, (*hidden(), *own), ret, body, doc)
 
     def array_default(self, value: Any, arg: ast.arg) -> sx.Expr:
@@ -170,7 +171,7 @@ class FunctionReader(Loops):
 
         self.leave = Leave(ret)
         self.check_statements(self.body)
-        if isinstance(self.node, ast.FunctionDef) and not exits(self.body).leaves:
+        if isinstance(self.node, ast.FunctionDef) and not exits(self.body).leaves and not self.errors:
             self.refuse(self.body[-1], "this function returns nothing", "a function of the language has a value: return one", "DV0154")
         return self.run(self.body, self.no_value, Live(NONE))
 
@@ -180,7 +181,9 @@ class FunctionReader(Loops):
         found.run(self.params, self.body)
         self.scalars = found.scalars
         body = self.node.body if isinstance(self.node, ast.FunctionDef) else self.body
-        Iterators(self.quiet_static, self.at, self.linker.opened).run(body)
+        iterators = Iterators(self.quiet_static, self.at, self.linker.opened)
+        iterators.run(body)
+        self.errors += [*found.errors, *iterators.errors]
 
     def list_depth_of(self, ranks: Ranks) -> Callable[[ast.expr], int]:
         """How deep lists are, before the text is read from top to bottom."""
@@ -219,6 +222,7 @@ class FunctionReader(Loops):
                 self.refuse(d, "a decorator of a nested function is not in the language")
         self.check_captured(s, self.moved.get(s, NONE))
         inner = type(self)(self.linker, self.text, s, self.env, self.frames, self.used)
+        inner.errors = self.errors
         inner.lists, inner.tuples, inner.records = dict(self.lists), dict(self.tuples), dict(self.records)
         types = {a.arg: self.annotation(a.annotation) for a in parameters(s) if a.annotation is not None}
         inner.note_types(types)

@@ -290,7 +290,7 @@ class Loops(Statements):
         for x in stmts:
             if name not in assigned([x]):
                 if not exits([x]).leaves and not isinstance(x, ast.Assert):
-                    lets += self.statement(x, everything)
+                    lets += self.attempt(x, everything)
                 continue
             parts: list[list[ast.stmt]] = []
             if isinstance(x, ast.If):
@@ -303,7 +303,7 @@ class Loops(Statements):
             for part in parts:
                 if name in assigned(part):
                     return block(lets, self.on_the_way(part, name, s))
-            lets += self.statement(x, everything)
+            lets += self.attempt(x, everything)
             return block(lets, self.current([name], s))
         raise AssertionError(name)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import CellType, FunctionType, ModuleType
 from typing import Any, NoReturn, Protocol
 
-from ..compiler.errors import NameError, Span, SyntaxError, UnsupportedError
+from ..compiler.errors import Error, InternalError, NameError, Span, SyntaxError, UnsupportedError, bundle
 from . import syntax as sx
 from .elab_base import did_you_mean
 from .python_source import Text
@@ -152,12 +152,28 @@ class Scope:
         self.frames = list(frames)
         self.used = used
         self.lists: dict[str, int] = {}
+        self.errors: list[Error] = []
         self.empty: set[str] = set()
         """Names of lists that have no elements yet."""
         self.tuples: dict[str, int] = {}
         """Names of tuples, with the number of their items (0 where it is not known)."""
 
     # ------------------------------------------------ spans and refusals
+
+    def wrong(self, e: Error) -> None:
+        """Notes an error; the reading goes on, to find more."""
+        if isinstance(e, InternalError):
+            raise e
+        self.errors += e.errors
+
+    def raise_all(self) -> None:
+        """Raises what was found, each thing once; values that are missing may follow from the rest."""
+        found: dict[object, Error] = {}
+        for e in [e for e in self.errors if e.code != "DV0154"] or self.errors:
+            place = (e.span.source, e.span.line, e.span.col) if e.span is not None else None
+            found.setdefault(place or e.message, e)
+        if found:
+            raise bundle(list(found.values()))
 
     def at(self, node: ast.AST) -> Span:
         return self.text.span(node)

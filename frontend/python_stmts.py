@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from ..compiler.errors import Error
 from . import syntax as sx
 from .python_expr import Expressions, conditional
 from .python_flow import (
@@ -58,6 +59,7 @@ class Leave:
 
 
 class Statements(Expressions):
+    node: ast.FunctionDef | ast.Lambda
     leave: Leave
     body: Sequence[ast.stmt]
     made: set[str]
@@ -101,7 +103,7 @@ class Statements(Expressions):
             rest = stmts[k + 1:]
             match s:
                 case ast.Return():
-                    return block(lets, self.leave.ret(s))
+                    return block(lets, self.tried(lambda s=s: self.leave.ret(s), s))  # type: ignore[misc]
                 case ast.Break() | ast.Continue():
                     way = self.leave.brk if isinstance(s, ast.Break) else self.leave.cont
                     assert way is not None  # Python itself refuses it elsewhere
@@ -111,8 +113,29 @@ class Statements(Expressions):
                 case ast.Match() if exits([s]).leaves:
                     return block(lets, self.cases(s, rest, end, out))
                 case _:
-                    lets += self.statement(s, live(rest, out))
-        return block(lets, end())
+                    lets += self.attempt(s, live(rest, out))
+        return block(lets, self.tried(end, stmts[-1] if stmts else self.node))
+
+    def tried(self, make: End, at: ast.AST) -> sx.Expr:
+        """An expression, or anything in place of one that is refused."""
+        try:
+            return make()
+        except Error as e:
+            self.wrong(e)
+            return number(0, self.at(at))
+
+    def attempt(self, s: ast.stmt, after: Names) -> list[Stmt]:
+        """A statement; behind one that is refused its names have values, whatever they are."""
+        try:
+            return self.statement(s, after)
+        except Error as e:
+            if self.work > MOST_STATEMENTS:
+                raise
+            self.wrong(e)
+        names = {n.id for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | set(assigned([s]))
+        self.define(frozenset(names))
+        self.empty -= names
+        return []
 
     def side(self, body: Sequence[ast.stmt], rest: Sequence[ast.stmt], end: End, out: Live) -> sx.Expr:
         """One branch with what follows it, from where we stand; leaves us there."""
@@ -124,7 +147,7 @@ class Statements(Expressions):
             self.lists, self.tuples, self.empty = lists, tuples, empty
 
     def branches(self, s: ast.If, rest: Sequence[ast.stmt], end: End, out: Live) -> sx.Expr:
-        test = self.expr(s.test)
+        test = self.tried(lambda: self.expr(s.test), s.test)
         body = self.side(s.body, rest, end, out)
         return conditional(self.at(s), test, body, self.side(s.orelse, rest, end, out))
 
@@ -147,14 +170,14 @@ class Statements(Expressions):
             self.no_recursion(again, assigned([again])[0])
         for s in stmts:
             if type(s) in REFUSED:
-                self.refuse_statement(s)
+                self.tried(lambda s=s: self.refuse_statement(s), s)  # type: ignore[misc]
             for part in ast.iter_child_nodes(s):
                 if isinstance(part, ast.match_case):
                     self.check_statements(part.body)
                 elif isinstance(part, ast.expr):
                     found = next((n for n in ast.walk(part) if isinstance(n, ast.Yield | ast.YieldFrom | ast.Await)), None)
                     if found is not None:
-                        self.expr(found)
+                        self.tried(lambda found=found: self.expr(found), found)  # type: ignore[misc]
             if isinstance(s, ast.For | ast.While | ast.If):
                 self.check_statements(s.body)
                 self.check_statements(s.orelse)
@@ -364,7 +387,7 @@ class Statements(Expressions):
             return made
 
         if isinstance(s, ast.If):
-            test = self.expr(s.test)
+            test = self.tried(lambda: self.expr(s.test), s.test)
             body = side(s.body)
             value: sx.Expr = conditional(span, test, body, side(s.orelse))
         else:
