@@ -26,7 +26,7 @@ from .sources import PAIR
 from .values import array_of
 
 __all__ = [
-    "Function", "Module", "compile", "grad", "hessian", "hvp", "jacobian", "jvp", "linearize", "load",
+    "Function", "Module", "compile", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "load",
     "transpose_linear", "value_and_grad", "vjp", "vmap",
 ]
 
@@ -181,34 +181,51 @@ def hessian(
     return _by_name("hessian", f, argnums, argnames, has_aux)
 
 
+jacfwd = jacrev = jacobian
+"""JAX's names; the mode is chosen by the sizes: forward for few inputs, reverse for few outputs."""
+
+
 @door
-def vmap(f: Callable[..., Any], in_axes: int | None | Sequence[int | None] = 0) -> Function:
-    """f over the first axes of its arguments: `[f(x[i], y) for i]`; None in `in_axes` for what stays whole."""
+def vmap(f: Callable[..., Any], in_axes: int | None | Sequence[int | None] = 0, out_axes: int = 0) -> Function:
+    """f over an axis of its arguments: `[f(x[i], y) for i]`; None in `in_axes` for what stays whole.
+
+    Axes other than the first are for arrays; tuples and records are gone over along the first axes of their arrays.
+    `out_axes` is where the new axis of the result is, an array then.
+    """
     f = _function("vmap", f)
     axes = list(in_axes) if isinstance(in_axes, Sequence) else [in_axes] * len(f.params)
-    if len(axes) != len(f.params) or any(a not in (0, None) for a in axes) or all(a is None for a in axes):
+    good = all(a is None or type(a) is int for a in axes) and type(out_axes) is int
+    if len(axes) != len(f.params) or not good or all(a is None for a in axes):
         raise errors.TypeError(
-            "DV0606", f"dv.vmap: in_axes {in_axes!r} for {len(f.params)} parameters of {f.__name__}", f.span,
-            help="0 or None for each; another axis comes first with np.moveaxis",
+            "DV0606", f"dv.vmap: in_axes {in_axes!r}, out_axes {out_axes!r} for {len(f.params)} parameters of {f.__name__}", f.span,
+            help="a number for each parameter, or None for what stays whole; one number for the result",
         )
     names = f.names()
     own = names[len(f.bound):]
-    args = [n if a is None else f"{n}[i_]" for n, a in zip(own, axes, strict=True)]
-    first = next(n for n, a in zip(own, axes, strict=True) if a == 0)
-    text = f"fn ({', '.join(names)}) -> [({f.text})({', '.join([*names[:len(f.bound)], *args])}) for i_ < len({first})]"
-    size = "n_"  # one name for the first axes of all, and another one for those of an inner vmap
+    over = {n: f"moveaxis({n}, {a}, 0)" if a else n for n, a in zip(own, axes, strict=True) if a is not None}
+    args = ", ".join([*names[:len(f.bound)], *(f"{n}e_" if n in over else n for n in own)])
+    steps = [f"{n}e_" for n in over]
+    each, all_ = (steps[0], next(iter(over.values()))) if len(over) == 1 else (f"({', '.join(steps)})", f"zip({', '.join(over.values())})")
+    made = f"[({f.text})({args}) for {each} in {all_}]"
+    text = f"fn ({', '.join(names)}) -> {f'moveaxis({made}, 0, {out_axes})' if out_axes else made}"
+    size = "n_"  # one name for the axes of all, and another one for those of an inner vmap
     while any(size in _sizes(p.type) for p in f.params):
         size = f"n{size}"
     params = tuple(
-        shapes.Param(p.name, p.type if a is None else _gone_over(p.type, size), None, p.place)
+        shapes.Param(p.name, p.type if a is None else _gone_over(p.type, size, a), None, p.place)
         for p, a in zip(f.params, axes, strict=True)
     )
     return f.derived(text, shapes.Signature(f"vmap({f.__name__})", params, None, f.signature.doc))
 
 
-def _gone_over(t: shapes.Type, size: str) -> shapes.Type:
-    """The type of a parameter with an axis in front."""
-    return shapes.Any(t.sizes, (size, *t.batch)) if isinstance(t, shapes.Any) else array_of(t, (size,))
+def _gone_over(t: shapes.Type, size: str, axis: int) -> shapes.Type:
+    """The type of a parameter with one more axis."""
+    if isinstance(t, shapes.Any):
+        return t if axis else shapes.Any(t.sizes, (size, *t.batch))
+    if axis and isinstance(t, shapes.Array):
+        at = axis % (len(t.sizes) + 1)
+        return shapes.Array(t.element, (*t.sizes[:at], size, *t.sizes[at:]))
+    return array_of(t, (size,))
 
 
 def _sizes(t: shapes.Type) -> set[shapes.Size]:

@@ -15,7 +15,7 @@ LINE = re.compile(r"# (DV\d{4})")
 
 
 def statements(x, n: int):
-    import math  # DV0151
+    import math  # noqa: F401  # DV0151
     y = np.sqr(x)  # DV0153
     try:  # DV0151
         z = 1
@@ -46,7 +46,8 @@ def closures(x):
         return a.bar()  # DV0153
 
     h = lambda t: f"{t}"  # DV0151
-    return g(x) + h(x) + (lambda t: t | 1)(x)  # DV0151
+    k = [t | 1 for t in x]  # DV0151
+    return g(x) + h(x) + k
 
 
 def arrays(x, y):
@@ -100,7 +101,7 @@ def test_values_that_are_missing_come_last() -> None:
     def f(x):
         y = z + x
         z = 1.0
-        return y + w
+        return y + z + w
 
     with pytest.raises(dv.Error) as e:
         dv.jit(f)
