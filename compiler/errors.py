@@ -106,6 +106,16 @@ class Error(Exception):
         """For IPython and notebooks, where an error is the value of a cell."""
         printer.text(self.render())
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython asks for."""
+        from .frames import is_full, lines
+
+        if is_full():
+            import traceback
+
+            return "".join(traceback.format_exception(self)).split("\n")
+        return lines(self)
+
     def to_dicts(self) -> list[dict[str, object]]:
         """The errors as JSON takes them."""
         return [_as_dict(e) for e in self.errors]
@@ -133,6 +143,11 @@ class SyntaxError(Error, SyntaxError):  # type: ignore[misc]  # both are meant: 
         Error.__init__(self, code, message, span, **more)  # type: ignore[arg-type]
 
     __str__ = Error.__str__
+
+    @property
+    def msg(self) -> str:
+        """What Python's tracebacks show in place of `str` of an error of this class."""
+        return self.render()
 
 
 class NameError(Error, NameError):  # type: ignore[misc]

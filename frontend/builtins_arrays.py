@@ -168,10 +168,28 @@ def transpose(elab: Elaborator, span: Span, v: Value, order: Sequence[Value]) ->
         perm = [k % rank for k in map(literal, items) if k is not None]
         if len(perm) != rank:
             elab.type_error("DV0313", f"transpose needs all {rank} axes in their new order, these are {len(perm)}", span)
-    if perm == list(range(rank)):
+    return permuted(elab, a, perm)
+
+
+def permuted(elab: Elaborator, a: Value, perm: Sequence[int]) -> Value:
+    """The array with its axes in this order."""
+    shape = axes_of(a)
+    if list(perm) == list(range(len(shape))):
         return a
     return elab.build([shape[k] for k in perm],
-                      lambda idx: elab.index_value(a, [idx[perm.index(k)] for k in range(rank)], safe=True))
+                      lambda idx: elab.index_value(a, [idx[perm.index(k)] for k in range(len(shape))], safe=True))
+
+
+@builtin("moveaxis", "v, source, destination", "the array with one axis at another place; the others keep their order")
+def moveaxis(elab: Elaborator, span: Span, v: Value, source: Value, destination: Value) -> Value:
+    a = array(elab, "moveaxis", v, span)
+    rank = len(axes_of(a))
+    axes(elab, "moveaxis", source, rank, span)
+    axes(elab, "moveaxis", destination, rank, span)
+    here, there = (k % rank for k in map(literal, (source, destination)) if k is not None)
+    order = [k for k in range(rank) if k != here]
+    order.insert(there, here)
+    return permuted(elab, a, order)
 
 
 @builtin("reshape", "v, *n", "the elements in row-major order at other sizes")

@@ -211,7 +211,7 @@ class Values(Base):
             case If() | Loop() if not isinstance(op, Loop) or op.parallel:
                 assert a.stmt is not None
                 return self._retype_region(op, a.stmt.vars.index(a), again)
-        if a in self.trial_vars:
+        if a in self.trial_vars and (source in FLOATS or kind not in FLOATS):  # a counter stays one beside floats
             assert isinstance(a, Var)
             self.casts[a] = wider(self.casts.get(a, kind), kind) or kind
         return self.each([a], lambda s: b.prim(kind, *s))

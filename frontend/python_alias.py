@@ -14,8 +14,9 @@ from itertools import combinations
 from types import FunctionType
 from typing import Any
 
-from ..compiler.errors import Span, SyntaxError
+from ..compiler.errors import Error, Span, SyntaxError
 from .python_flow import NONE, Live, Names, assigned, free, live, loop_live, parameters, reads, targets
+from .python_lists import Append
 from .python_ranks import Ranks
 from .python_scope import MISSING
 from .python_tables import Known
@@ -43,6 +44,7 @@ class Aliases:
         self.list_depth = list_depth
         self.returns_argument = returns_argument
         self.scalars: set[ast.AST] = set()
+        self.errors: list[Error] = []
         self.pairs: Pairs = {}
         self.left: list[Pairs] = []
         self.functions: dict[str, ast.FunctionDef | ast.Lambda] = {}
@@ -57,11 +59,19 @@ class Aliases:
 
     def statements(self, stmts: Sequence[ast.stmt], out: Live) -> None:
         for k, s in enumerate(stmts):
-            self.statement(s, stmts[k + 1:], out)
+            try:
+                self.statement(s, stmts[k + 1:], out)
+            except Error as e:
+                self.errors.append(e)
 
     def statement(self, s: ast.stmt, rest: Sequence[ast.stmt], out: Live) -> None:
         after = live(rest, out)
         match s:
+            case Append(name=name, element=element):
+                self.write(name, s, after, SURE, self.list_depth(s.targets[0]))
+                for other, nodes in self.sources(element).items():
+                    if other != name:
+                        self.add(name, TWICE if frozenset((name, other)) in self.pairs else other, nodes)
             case ast.Assign(targets=ts, value=value):
                 for t in ts:
                     self.assign(t, value, after, s)
@@ -213,12 +223,15 @@ class Aliases:
         if name is not None and not isinstance(target, ast.Attribute):
             self.write(name, target, after, SURE)
 
-    def write(self, name: str, node: ast.AST, after: Names, unsure: Nodes) -> None:
-        """Refuses to change an array that is seen elsewhere; `unsure`: it may be a number that is replaced."""
+    def write(self, name: str, node: ast.AST, after: Names, unsure: Nodes, depth: int = 0) -> None:
+        """Refuses to change an array that is seen elsewhere; `unsure`: it may be a number that is replaced; `depth`: only
+        a list of so many levels changes, not its elements."""
         for pair, nodes in list(self.pairs.items()):
             if name not in pair:
                 continue
             (other,) = pair - {name}
+            if depth and (other in (OUTSIDE, TWICE) or self.list_depth(ast.Name(other, ast.Load())) < depth):
+                continue
             if other not in (OUTSIDE, TWICE) and other not in after:
                 continue
             if unsure or nodes:

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dataclasses
 import inspect
 from collections.abc import Sequence
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, NoReturn
 
 from ..compiler.errors import Span
 from . import syntax as sx
 from .elab_base import did_you_mean
-from .python_scope import MISSING, Scope, call, number
+from .python_records import Records
+from .python_scope import MISSING, call, number
 from .python_tables import SHORT, Known, Rule, home_of, known_function, methods, module_functions
-from .python_types import record_defaults
+from .python_types import record_defaults, record_fields
 
 Gen = sx.GenBelow | sx.GenRange | sx.GenIn
 INSTEAD = {
     "print": "return what is to be seen", "sorted": "write np.sort(v), ascending",
-    "isinstance": "use match", "input": "give it as an argument", "open": "read the file before the call", "bool": "write x != 0",
+    "isinstance": "use match", "input": "give it as an argument", "open": "read the file before the call",
     "complex": "complex numbers are not yet there", "set": "use np.unique", "dict": 'write {"a": …}', "str": None, "map": None,
     "filter": "write [x for x in v if …]", "tuple": "write the items", "getattr": "write a.name", "type": "use match",
     "slice": "write a[lo:hi]", "next": "use a loop with break", "iter": "use a for loop", "super": None,
-    "einsum": "write the sum: [sum(a[i, k] * b[k, j] for k in range(n)) for …]", "append": "write [… for …], or a = np.zeros(n) and a[i] = …",
+    "einsum": "write the sum: [sum(a[i, k] * b[k, j] for k in range(n)) for …]",
     "vectorize": "functions of scalars take arrays as they are", "hstack": "np.concatenate", "vstack": "np.stack or np.concatenate",
-    "tolist": "arrays and lists are one: leave it out", "_replace": "name the class and its fields", "format": None, "eval": None, "exec": None,
+    "tolist": "arrays and lists are one: leave it out", "format": None, "eval": None, "exec": None,
 }
+METHOD = "a method of a class is found where the text says the class: write the type of the parameter, p: Class"
 OF_ITEMS = frozenset({"sum", "min", "max", "any", "all", "math.prod", "math.fsum", "np.sum", "np.prod", "np.mean", "np.max", "np.min", "list"})
 """Functions that take a tuple for the array of its items."""
 TYPES = {"float": "f64", "int": "i64", "bool": "bool", "float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32"}
 
 
-class Calls(Scope):
+class Calls(Records):
     def expr(self, node: ast.expr) -> sx.Expr:
         raise NotImplementedError
 
@@ -58,16 +61,23 @@ class Calls(Scope):
     # ------------------------------------------------ calls
 
     def call(self, node: ast.Call) -> sx.Expr:
-        for a in node.args:
-            if isinstance(a, ast.Starred):
-                self.refuse(a, "* in a call is not in the language", "write the arguments")
+        if any(isinstance(a, ast.Starred) for a in node.args):
+            node = ast.copy_location(ast.Call(node.func, self.spread_items(node.args), node.keywords), node)
         for k in node.keywords:
             if k.arg is None:
                 self.refuse(k, "** in a call is not in the language", "write the arguments by name")
         value = self.static(node.func)
         if value is MISSING:
             return self.call_inside(node)
+        if value is dataclasses.replace and len(node.args) == 1:
+            return self.replaced(node, node.args[0], self.class_of(node.args[0]))
+        if isinstance(value, MethodType) and record_fields(type(value.__self__)) is not None \
+                and (function := self.linker.python(value.__func__)) is not None:
+            owner = self.linker.value(value.__self__, ast.unparse(node.func), self.at(node.func), self.used)
+            return self.of_function(node, function, type(value.__self__), owner)
         known = known_function(value)
+        if value is bool and len(node.args) == 1 and not node.keywords and self.is_bool(node.args[0]):
+            return self.expr(node.args[0])
         if value in (range, zip, enumerate, reversed, map):
             return self.iterator(node, value)
         if known is not None:
@@ -83,10 +93,18 @@ class Calls(Scope):
         self.check_known_home(node, value)
         python = self.linker.python(value)
         if python is not None:
+            self.note_owner(node.func, python)
             fn, first = self.linker.call_of(python, self.at(node.func), self.used)
             self.check_lists(node, python)
             return self.user_call(node, fn, first)
         return self.user_call(node, self.linker.value(value, ast.unparse(node.func), self.at(node.func), self.used))
+
+    def note_owner(self, func: ast.expr, function: FunctionType) -> None:
+        """`Class.method(p)`."""
+        cls = self.quiet_static(func.value) if isinstance(func, ast.Attribute) else MISSING
+        if isinstance(cls, type) and record_fields(cls) is not None and isinstance(func, ast.Attribute) \
+                and not isinstance(inspect.getattr_static(cls, func.attr), staticmethod):
+            self.linker.owned(function, cls)
 
     def check_lists(self, node: ast.Call, function: FunctionType) -> None:
         """Lists and tuples stay what they are in the functions that they are given to."""
@@ -114,13 +132,20 @@ class Calls(Scope):
         """A call of a local function, or of a method of a value."""
         func = node.func
         if isinstance(func, ast.Attribute) and not (isinstance(func.value, ast.Name) and not self.is_lexical(func.value.id)):
+            cls = self.class_of(func.value)
+            if cls is not None:
+                return self.method(node, func, cls)
+            if func.attr == "_replace":
+                return self.replaced(node, func.value, None)
             if func.attr == "astype":
                 return self.converted(node, func.value, node.args[0] if len(node.args) == 1 else None)
             if func.attr == "sum" and not node.args and not node.keywords and self.is_bool(func.value):
                 return call(self.at(node), self.builtin("count", node), self.expr(func.value))
             known = methods().get(func.attr)
+            if known is None and self.is_pending(func.value):
+                return self.user_call(node, sx.Field(self.at(func), self.expr(func.value), func.attr))
             if known is None:
-                help = INSTEAD.get(func.attr) or did_you_mean(func.attr, methods())
+                help = INSTEAD.get(func.attr) or did_you_mean(func.attr, methods()) or METHOD
                 self.refuse(func, f"the method {func.attr} is not in the language", help, "DV0153")
             return self.by_table(node, known, self.expr(func.value))
         return self.user_call(node, self.expr(func))

@@ -13,7 +13,7 @@ from ..compiler.errors import Span
 from . import syntax as sx
 from .python_calls import Calls
 from .python_constants import Beyond, constant, is_float, is_i64, shown
-from .python_flow import parameters, targets
+from .python_flow import defaults_of, parameters, reads, targets
 from .python_scope import MISSING, block, call, number
 from .python_types import list_levels
 
@@ -36,9 +36,6 @@ class Expressions(Calls):
     scalars: set[ast.AST]
     floats: set[str]
     """Names that are surely floats, or arrays of them."""
-
-    def quiet_static(self, node: ast.expr) -> Any:
-        raise NotImplementedError
 
     def expr(self, node: ast.expr) -> sx.Expr:
         span = self.at(node)
@@ -184,7 +181,7 @@ class Expressions(Calls):
             case ast.Call(func=ast.Attribute(value=value, attr="copy")) if self.list_depth(value):
                 return self.list_depth(value)
             case ast.Call(func=func):
-                value = self.static(func)
+                value = self.quiet_static(func)
                 if value in (list, sorted):
                     return 1
                 if isinstance(value, FunctionType):
@@ -193,7 +190,7 @@ class Expressions(Calls):
 
     def is_tuple(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Tuple) or isinstance(node, ast.Name) and node.id in self.tuples \
-            or isinstance(node, ast.Attribute) and node.attr == "shape"
+            or isinstance(node, ast.Attribute) and node.attr == "shape" and self.class_of(node.value) is None
 
     def is_bool(self, node: ast.expr) -> bool:
         match node:
@@ -219,6 +216,7 @@ class Expressions(Calls):
     # ------------------------------------------------ parts and wholes
 
     def tuple_(self, node: ast.expr, elts: Sequence[ast.expr]) -> sx.Expr:
+        elts = self.spread_items(elts)
         if len(elts) < 2:
             self.refuse(node, f"a tuple of {len(elts)} is not in the language", "give the value itself" if elts else "give a number")
         return sx.Tuple(self.at(node), tuple(map(self.expr, elts)))
@@ -239,6 +237,9 @@ class Expressions(Calls):
             if isinstance(value, ModuleType):
                 self.refuse(node, f"{ast.unparse(node)} is a module", "name one of its functions")
             return self.linker.value(value, node.attr, self.at(node), self.used)
+        cls = self.class_of(node.value)
+        if cls is not None:
+            return self.member(node, cls)
         base = self.expr(node.value)
         span = self.at(node)
         match node.attr:
@@ -361,13 +362,16 @@ class Expressions(Calls):
 
     def lambda_(self, node: ast.Lambda) -> sx.Expr:
         self.plain_parameters(node)
-        if node.args.defaults or node.args.kw_defaults:
-            self.refuse(node, "a lambda with defaults is not in the language here", "write a def")
-        names = [a.arg for a in parameters(node)]
+        names, given = [a.arg for a in parameters(node)], defaults_of(node)
+        shadowed = reads(*given.values()) & set(names)
+        if shadowed:
+            self.refuse(node, f"{min(shadowed)} is a parameter of this lambda, and another one in its default",
+                        "give the parameter another name")
+        lets = [sx.Let(self.at(d), sx.PName(self.at(d), self.spelled(n)), None, self.expr(d)) for n, d in given.items()]
         with self.frame(names):
-            body = self.expr(node.body)
-        patterns: list[sx.Pattern] = [sx.PName(self.at(a), self.spelled(a.arg)) for a in parameters(node)]
-        return sx.Fn(self.at(node), tuple(patterns), body)
+            body = block(lets, self.expr(node.body))  # defaults are what they were, for those who call it
+        own = [a for a in parameters(node) if a.arg not in given]
+        return sx.Fn(self.at(node), tuple(sx.PName(self.at(a), self.spelled(a.arg)) for a in own), body)
 
     def plain_parameters(self, node: ast.Lambda | ast.FunctionDef) -> None:
         extra = node.args.vararg or node.args.kwarg

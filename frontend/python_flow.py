@@ -128,6 +128,12 @@ def parameters(f: Function) -> list[ast.arg]:
     return [*f.args.posonlyargs, *f.args.args, *f.args.kwonlyargs]
 
 
+def defaults_of(f: Function) -> dict[str, ast.expr]:
+    positional = [*f.args.posonlyargs, *f.args.args]
+    found = {a.arg: d for a, d in zip(reversed(positional), reversed(f.args.defaults), strict=False)}
+    return found | {a.arg: d for a, d in zip(f.args.kwonlyargs, f.args.kw_defaults, strict=True) if d is not None}
+
+
 def called_parameters(f: Function) -> Names:
     """The parameters that a function calls."""
     own = {a.arg for a in parameters(f)}
@@ -169,6 +175,67 @@ def _statement_reads(s: ast.stmt) -> Names:
     return frozenset(found)
 
 
+Moved = dict[ast.stmt, Names]
+
+
+def late(stmts: Sequence[ast.stmt], before: Names) -> tuple[list[ast.stmt], Moved]:
+    """The statements with functions behind what they use of them: a closure looks its names up when it is called.
+
+    Also the names for which each was moved; they are assigned once, and not `before`.  Functions that call each other
+    are left where they are.
+    """
+    out, moved = list[ast.stmt](), Moved()
+    sure = before
+    for s in stmts:
+        new = copy.copy(s)
+        for part in ("body", "orelse") if isinstance(s, ast.If | ast.For | ast.While) else ():
+            body, more = late(getattr(s, part), sure)
+            setattr(new, part, body)
+            moved |= more
+        out.append(new if isinstance(s, ast.If | ast.For | ast.While) else s)
+        sure |= frozenset(assigned([s]))
+    once: dict[str, ast.stmt | None] = dict.fromkeys(before)
+    for s in out:
+        once |= {n: None if n in once else s for n in assigned([s])}
+    own = {n: f for n, s in once.items() if s is not None and (f := local_function(s)) is not None}
+    for _ in own:
+        for name, f in own.items():
+            here = once[name]
+            assert here is not None
+            k = out.index(here)
+            behind = {n: out.index(d) for n in free(f) if (d := once.get(n)) in out[k + 1:] and d is not None
+                      and isinstance(d, ast.FunctionDef | ast.Assign)}
+            if behind:
+                out.insert(max(behind.values()), out.pop(k))
+                moved[here] = moved.get(here, NONE) | set(behind)
+    return out, moved
+
+
+def recursive(stmts: Sequence[ast.stmt]) -> ast.stmt | None:
+    """A function among the statements that calls itself, perhaps by way of others."""
+    found = {n: (s, f) for s in stmts if (f := local_function(s)) is not None for n in assigned([s])}
+    for name, (s, f) in found.items():
+        seen, todo = set[str](), [*free(f)]
+        while todo:
+            n = todo.pop()
+            if n == name:
+                return s
+            if n in found and n not in seen:
+                seen.add(n)
+                todo += free(found[n][1])
+    return None
+
+
+def local_function(s: ast.stmt) -> Function | None:
+    """The function that a statement defines."""
+    match s:
+        case ast.FunctionDef():
+            return s
+        case ast.Assign(targets=[ast.Name()], value=ast.Lambda() as f):
+            return f
+    return None
+
+
 # ---------------------------------------------------------------- how statements are left
 
 
@@ -203,6 +270,37 @@ def is_total(cases: Sequence[ast.match_case]) -> bool:
     """Does the last case take everything?"""
     last = cases[-1]
     return last.guard is None and isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None
+
+
+def surely(body: Sequence[ast.stmt]) -> Names:
+    """The names that a loop's step gives a value, whichever way it ends."""
+    ends: list[Names] = []
+
+    def go(stmts: Sequence[ast.stmt], have: Names) -> Names | None:
+        for s in stmts:
+            match s:
+                case ast.Return() | ast.Break() | ast.Continue():
+                    ends.append(have)
+                    return None
+                case ast.If(body=one, orelse=two):
+                    ways = [go(one, have), go(two, have)]
+                case ast.Match(cases=cases):
+                    ways = [go(c.body, have | set(pattern_names(c.pattern))) for c in cases]
+                    ways += [] if is_total(cases) else [have]
+                case ast.For() | ast.While():
+                    continue
+                case _:
+                    have |= frozenset(assigned([s]))
+                    continue
+            falls = [w for w in ways if w is not None]
+            if not falls:
+                return None
+            have = frozenset.intersection(*falls)
+        return have
+
+    last = go(body, NONE)
+    ends += [] if last is None else [last]
+    return frozenset.intersection(*ends) if ends else NONE
 
 
 def has(stmts: Iterable[ast.stmt], kind: type[ast.stmt]) -> bool:

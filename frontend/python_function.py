@@ -13,15 +13,16 @@ import numpy as np
 from ..compiler.errors import Span, TypeError
 from . import syntax as sx
 from .python_alias import Aliases
-from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, exits, parameters
+from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, defaults_of, exits, late, parameters
 from .python_iterators import Iterators
+from .python_lists import appending
 from .python_loops import Loops
 from .python_ranks import Ranks
 from .python_scope import MISSING, Environment, Frame, Linker, call
 from .python_source import Found, Text
 from .python_stmts import Leave
 from .python_tables import known_function
-from .python_types import Annotations
+from .python_types import Annotations, record_fields
 
 LONGEST_DEFAULT = 256
 SCALARS = ("f64", "f32", "i64", "i32", "bool")
@@ -62,7 +63,10 @@ class FunctionReader(Loops):
         self.body = returns.function(node.body) if isinstance(node, ast.FunctionDef) else [
             ast.copy_location(ast.Return(node.body), node.body)]
         self.made = returns.made
+        self.body, self.moved = late(appending(self.body), frozenset(self.params))
+        self.itself = node.name if isinstance(node, ast.FunctionDef) and not frames else ""
         self.kept = set()
+        self.records = {}
         self.order = [*self.params, *(n for n in assigned(self.body) if n not in self.params)]
         own = {*self.params, *bound(self.body)}
         self.frames.append(Frame(frozenset(own), set(self.params)))
@@ -92,6 +96,9 @@ class FunctionReader(Loops):
         if isinstance(self.node, ast.FunctionDef) and self.node.returns is not None and "return" in hints:
             ret = self.linker.annotations.type_of(hints["return"], self.at(self.node.returns))
         self.note_types(types)
+        if self.linker.lenient:
+            self.pending = frozenset(a.arg for a in self.own if a.annotation is not None and a.arg not in hints)
+        self.records |= {n: h for n, h in hints.items() if isinstance(h, type) and record_fields(h) is not None}
         self.tuples |= {n: 0 for n, h in hints.items() if isinstance(h, type) and issubclass(h, tuple) and types.get(n) is not None}
         for n, depth in lists.items():
             if types.get(n) is None and depth:
@@ -109,6 +116,7 @@ class FunctionReader(Loops):
             own.append(sx.Param(self.at(a), self.spelled(a.arg), types.get(a.arg), default))
         self.check_aliases({a.arg: _rank(types.get(a.arg)) for a in self.own})
         body = self.value()
+        self.raise_all()
         return sx.Def(self.head, name, (*hidden(), *own), ret, body, doc)
 
     def array_default(self, value: Any, arg: ast.arg) -> sx.Expr:
@@ -139,11 +147,10 @@ class FunctionReader(Loops):
         whole = self.at(self.node)
         if whole.line == whole.end_line:
             return whole
-        return Span(whole.source, whole.line, whole.col, whole.line, len(self.text.lines[whole.line - 1].rstrip()) + 1)
+        return Span(whole.source, whole.line, whole.col, whole.line, len(self.text.line(whole).rstrip()) + 1)
 
     def hint(self, hint: Any, arg: ast.arg) -> sx.Type | None:
-        assert arg.annotation is not None
-        return self.linker.annotations.type_of(hint, self.at(arg.annotation))
+        return self.linker.annotations.type_of(hint, self.at(arg.annotation or arg))
 
     def _default_span(self, arg: ast.arg) -> Span:
         positional = [*self.node.args.posonlyargs, *self.node.args.args]
@@ -164,7 +171,7 @@ class FunctionReader(Loops):
 
         self.leave = Leave(ret)
         self.check_statements(self.body)
-        if isinstance(self.node, ast.FunctionDef) and not exits(self.body).leaves:
+        if isinstance(self.node, ast.FunctionDef) and not exits(self.body).leaves and not self.errors:
             self.refuse(self.body[-1], "this function returns nothing", "a function of the language has a value: return one", "DV0154")
         return self.run(self.body, self.no_value, Live(NONE))
 
@@ -174,7 +181,9 @@ class FunctionReader(Loops):
         found.run(self.params, self.body)
         self.scalars = found.scalars
         body = self.node.body if isinstance(self.node, ast.FunctionDef) else self.body
-        Iterators(self.quiet_static, self.at, self.linker.opened).run(body)
+        iterators = Iterators(self.quiet_static, self.at, self.linker.opened)
+        iterators.run(body)
+        self.errors += [*found.errors, *iterators.errors]
 
     def list_depth_of(self, ranks: Ranks) -> Callable[[ast.expr], int]:
         """How deep lists are, before the text is read from top to bottom."""
@@ -211,13 +220,14 @@ class FunctionReader(Loops):
         for d in s.decorator_list:
             if not self.linker.is_jit(self.static(d)):
                 self.refuse(d, "a decorator of a nested function is not in the language")
-        self.check_captured(s)
+        self.check_captured(s, self.moved.get(s, NONE))
         inner = type(self)(self.linker, self.text, s, self.env, self.frames, self.used)
-        inner.lists, inner.tuples = dict(self.lists), dict(self.tuples)
+        inner.errors = self.errors
+        inner.lists, inner.tuples, inner.records = dict(self.lists), dict(self.tuples), dict(self.records)
         types = {a.arg: self.annotation(a.annotation) for a in parameters(s) if a.annotation is not None}
         inner.note_types(types)
         inner.check_aliases({a.arg: _rank(types.get(a.arg)) for a in parameters(s)})
-        defaults = _defaults(s)
+        defaults = defaults_of(s)
         params = tuple(sx.Param(self.at(a), self.spelled(a.arg), types.get(a.arg),
                                 self.expr(defaults[a.arg]) if a.arg in defaults else None) for a in parameters(s))
         ret = self.annotation(s.returns) if s.returns is not None else None
@@ -255,13 +265,6 @@ def _rank(t: sx.Type | None) -> int | None:
         case sx.TApply(_, sx.TName(_, name), sizes) if name in SCALARS:
             return len(sizes)
     return None
-
-
-def _defaults(s: ast.FunctionDef) -> dict[str, ast.expr]:
-    positional = [*s.args.posonlyargs, *s.args.args]
-    found = {a.arg: d for a, d in zip(reversed(positional), reversed(s.args.defaults), strict=False)}
-    found |= {a.arg: d for a, d in zip(s.args.kwonlyargs, s.args.kw_defaults, strict=True) if d is not None}
-    return found
 
 
 def hints_of(function: FunctionType, found: Found, env: Environment, lenient: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import builtins
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, Protocol
 
-from ..compiler.errors import Span, SyntaxError
+from ..compiler.errors import Error, Span, SyntaxError
 from .python_flow import Function, free, parameters, pattern_names, reads, targets
 from .python_scope import MISSING
 from .python_tables import known_function
@@ -44,6 +44,7 @@ class Iterators:
         self.ended: list[State | None] = []
         self.functions: dict[str, Function] = {}
         self.lists: dict[str, str] = {}
+        self.errors: list[Error] = []
 
     # ------------------------------------------------ statements
 
@@ -51,7 +52,12 @@ class Iterators:
         for s in body:
             if self.state is None:
                 return
-            self.statement(s)
+            try:
+                self.statement(s)
+            except Error as e:
+                if self.under:  # the question is whether there is one
+                    raise
+                self.errors.append(e)
 
     def statement(self, s: ast.stmt) -> None:
         match s:

@@ -11,9 +11,24 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from ..compiler.errors import Span
 from . import syntax as sx
 from .python_calls import Gen
-from .python_flow import Live, Names, assigned, exits, exposed, has, is_endless, loop_live, reads, targets
+from .python_flow import (
+    Live,
+    Names,
+    assigned,
+    exits,
+    exposed,
+    has,
+    is_endless,
+    loop_live,
+    pattern_names,
+    reads,
+    surely,
+    targets,
+)
+from .python_lists import Growth, Rewriting, appends, comprehension, renewed, set_
 from .python_scope import block, call, number
 from .python_stmts import End, Leave, Statements, Stmt
 
@@ -22,11 +37,16 @@ Looped = TypeVar("Looped", bound=ast.stmt)
 
 class Loops(Statements):
     kept: set[str]
-    """Variables of inner loops that keep what they were in the step before."""
+    """Variables that may keep what they were in the step before."""
 
-    def loop(self, s: ast.For | ast.While, after: Names) -> list[Stmt]:
+    def loop(self, s: ast.For | ast.While, after: Names, collect: Sequence[str] = ()) -> list[Stmt]:
+        """`collect`: names of which the loop collects what they are at the end of each step."""
         if s.orelse:
             self.refuse(s.orelse[0], "else of a loop is not in the language", "use a variable that says how it ended")
+        lists = [n for n in dict.fromkeys(a.name for a in appends(s.body))
+                 if n in self.frames[-1].locals and n not in renewed(s.body)]
+        if lists:
+            return self.growing(s, lists, after)
         span, before = self.at(s), frozenset(self.defined)
         own = list(targets(s.target)) if isinstance(s, ast.For) else []
         test = s.test if isinstance(s, ast.While) else None
@@ -35,9 +55,9 @@ class Loops(Statements):
         state = [n for n in assigned(s.body) if (n in again or n in after) and n not in own]
         state = [n for n in self.order if n in state] + [n for n in own if n in after]
         new = [n for n in state if n not in before]
-        inner = {n for n in new if n not in again and n not in self.made and n in inner_targets(s.body) and n not in own}
+        inner = set(new) - again - self.made - surely(s.body) - set(own)
         if inner:
-            return self.noted(s, sorted(inner), after)
+            return self.noted(s, sorted(inner), after, collect)
         for n in new:
             if n in again and n not in self.made:
                 self.refuse(s, f"{n} may have no value in this loop", "give it one before the loop", "DV0154")
@@ -58,6 +78,7 @@ class Loops(Statements):
             for n in own:
                 self.lists[n] = max(self.list_depth(s.iter) - 1, 0)
         outer = self.leave
+        plain = gen is not None and not state and not breaks  # steps that know nothing of each other
 
         def left(stopped: bool) -> End:
             def end() -> sx.Expr:
@@ -65,14 +86,16 @@ class Loops(Statements):
                 if state:
                     self.current(state, s, frozenset(self.made))
                 parts: list[sx.Expr] = [*values, *([sx.Bool(span, stopped)] if breaks else [])]
-                if not parts:
+                more = [sx.Name(span, self.spelled(n)) for n in collect]
+                if not parts and not (more and plain):
                     parts = [number(0, span)]
-                return parts[0] if len(parts) == 1 else sx.Tuple(span, tuple(parts))
+                return tupled([*([tupled(parts, span)] if parts else []), *more], span)
             return end
 
         self.leave = Leave(outer.ret, left(True), left(False))
-        head = loop_live(s.body, after, frozenset(own), reads(test))
-        body = block(lets, self.side(s.body, (), left(False), Live(head, after, head)))
+        ends = after | set(collect)
+        head = loop_live(s.body, ends, frozenset(own), reads(test))
+        body = block(lets, self.side(s.body, (), left(False), Live(head, ends, head)))
         self.leave = outer
         self.frames[-1].defined = set(before) | set(state)
         # ---- the whole
@@ -85,17 +108,121 @@ class Loops(Statements):
             pattern = _with(pattern, sx.PName(span, stop), bool(state))
             pattern_after = _with(pattern_after, sx.PWild(span), bool(state))
             first = [*first, sx.Bool(span, False)]
+        gens = None if gen is None else sx.Gens(gen.span, (gen,), None)
+        into = tuple(self.builtin("array", s) for _ in collect) or None
+        arrays: list[sx.Pattern] = [sx.PName(span, self.spelled(f"{n} all")) for n in collect]
+        if collect and plain and gens is not None:
+            made = sx.Comp(span, body, gens) if len(collect) == 1 else sx.For(span, gens, into, body)
+            return [*checks, sx.Let(span, arrays[0] if len(arrays) == 1 else sx.PTuple(span, tuple(arrays)), None, made)]
         if not first:
-            if not any(isinstance(n, ast.Assert) for n in ast.walk(s)):
+            if not collect and not any(isinstance(n, ast.Assert) for n in ast.walk(s)):
                 return []
             first, pattern, pattern_after = [number(0, span)], sx.PWild(span), sx.PWild(span)
         init = first[0] if len(first) == 1 else sx.Tuple(span, tuple(first))
-        gens = None if gen is None else sx.Gens(gen.span, (gen,), None)
-        value = sx.Loop(span, pattern, None, init, gens, cond, None, body)
+        value = sx.Loop(span, pattern, None, init, gens, cond, into, body)
+        if collect:
+            pattern_after = sx.PTuple(span, (pattern_after, *arrays))
         return [*checks, sx.Let(span, pattern_after, None, value)]
 
-    def noted(self, s: ast.For | ast.While, names: Sequence[str], after: Names) -> list[Stmt]:
-        """A loop behind which variables of inner loops are read: they may not run in each step, but must in one."""
+    # ------------------------------------------------ lists that grow
+
+    def growing(self, s: ast.For | ast.While, names: Sequence[str], after: Names) -> list[Stmt]:
+        """A loop that appends to lists."""
+        for n in names:
+            if n not in self.defined or not self.list_depth(ast.Name(n)) and n not in self.empty:
+                self.no_list_to_append(next(appends(s.body)))
+        whole = comprehension(s, after)
+        if whole is not None:
+            return self.statement(self.longer(whole[0], whole[1], s), after)
+        direct = list(appends(s.body, loops=False))
+        for a in appends(s.body):
+            if a not in direct and a.name in names:
+                self.refuse(a, f"{a.name} grows in a loop inside of a loop", f"write {a.name} = [… for … for …], or a = np.zeros(n) and a[i] = …",
+                            "DV0152")
+        growths = {n: Growth(n) for n in names}
+        new = copy.copy(s)
+        for _ in range(2):  # the first time to see what is read
+            for g in growths.values():
+                g.items, g.flags, g.elements = [], [], []
+            rewriting = Rewriting(growths)
+            new.body = rewriting.body(s.body)
+            if isinstance(s, ast.While) and isinstance(new, ast.While):
+                new.test = rewriting.expr(s.test)
+        if rewriting.other is not None:
+            what = ast.unparse(rewriting.other)
+            self.refuse(rewriting.other, f"{what if len(what) < 20 else 'a list'} is read while it grows",
+                        "read its last element, xs[-1], or len(xs); or write a = np.zeros(n) and a[i] = …", "DV0152")
+        for old, copied in rewriting.changed:
+            if old in self.scalars:
+                self.scalars.add(copied)
+        out: list[Stmt] = []
+        start: list[ast.stmt] = []
+        collect: list[str] = []
+        some: set[str] = set()
+        for g in growths.values():
+            if g.reads_last and g.name in self.empty:
+                self.refuse(s, f"{g.name} is empty at first, and {g.name}[-1] is read", f"begin with its first element: {g.name} = [x0]", "DV0154")
+            if g.reads_last:
+                start.append(set_(g.last, ast.Subscript(ast.Name(g.name, ast.Load()), ast.Constant(-1), ast.Load()), s))
+            if g.reads_length:
+                count = ast.Call(ast.Name("len", ast.Load()), [ast.Name(g.name, ast.Load())], [])
+                start.append(set_(g.length, ast.Constant(0) if g.name in self.empty else count, s))
+            flags = [f for f in g.flags if f is not None]
+            new.body = [*(set_(f, ast.Constant(False), s) for f in flags), *new.body]
+            some |= {i for i, f in zip(g.items, g.flags, strict=True) if f is not None}
+            collect += [*g.items, *flags]
+            self.bools |= set(flags)
+        own = [*assigned(start), *collect]
+        self.order = [*self.order, *own]
+        self.frames[-1].locals |= set(own)
+        made, kept = self.made, self.kept
+        self.made, self.kept = made | some, kept | some
+        for x in start:
+            out += self.statement(x, after | set(own))
+        out += self.loop(new, after | some, collect)
+        self.made, self.kept = made, kept
+        for g in growths.values():
+            out += self.grown(g, s)
+        return out
+
+    def longer(self, name: str, more: ast.expr, s: ast.stmt) -> ast.Assign:
+        """A list with a list behind it."""
+        value = more if name in self.empty else ast.copy_location(ast.BinOp(ast.Name(name, ast.Load()), ast.Add(), more), more)
+        return set_(name, value, s)
+
+    def grown(self, g: Growth, s: ast.stmt) -> list[Stmt]:
+        """The list behind the loop, from what the steps gave."""
+        span = self.at(s)
+
+        def array(n: str) -> sx.Expr:
+            return sx.Name(span, self.spelled(f"{n} all"))
+
+        made = array(g.items[0])
+        if len(g.items) > 1 or g.flags[0] is not None:
+            names = [n for pair in zip(g.items, g.flags, strict=True) for n in pair if n is not None]
+            steps = call(span, self.builtin("zip", s), *map(array, names)) if len(names) > 1 else array(names[0])
+            bound = [sx.PName(span, self.spelled(n)) for n in names]
+            gens: list[Gen] = [sx.GenIn(span, sx.PTuple(span, tuple(bound)) if len(bound) > 1 else bound[0], steps)]
+            has: list[sx.Expr] = [sx.Bool(span, True) if f is None else sx.Name(span, self.spelled(f)) for f in g.flags]
+            items: list[sx.Expr] = [sx.Name(span, self.spelled(i)) for i in g.items]
+            value, test = items[0], has[0]
+            if len(items) > 1:
+                one, known = self.fresh("item"), self.fresh("has")
+                pairs = sx.ArrayLit(span, tuple(sx.Tuple(span, (i, h)) for i, h in zip(items, has, strict=True)))
+                gens.append(sx.GenIn(span, sx.PTuple(span, (sx.PName(span, one), sx.PName(span, known))), pairs))
+                value, test = sx.Name(span, one), sx.Name(span, known)
+            made = sx.Comp(span, value, sx.Gens(span, tuple(gens), test))
+        if g.name not in self.empty:
+            made = call(span, self.builtin("concat", s), sx.Name(span, self.spelled(g.name)), made)
+        self.empty.discard(g.name)
+        self.lists[g.name] = max(self.lists.get(g.name, 0), 1 + max(map(self.list_depth, g.elements)))
+        self.define((g.name,))
+        return [sx.Let(span, sx.PName(span, self.spelled(g.name)), None, made)]
+
+    # ------------------------------------------------ variables that keep what they were
+
+    def noted(self, s: ast.For | ast.While, names: Sequence[str], after: Names, collect: Sequence[str]) -> list[Stmt]:
+        """A loop behind which variables are read that not every step assigns, but one must: they keep what they were."""
         flags = {n: self.fresh(f"ran_{n}") for n in names}
         made, kept = self.made, self.kept
         self.made, self.kept = made | set(names), kept | set(names)
@@ -105,11 +232,11 @@ class Loops(Statements):
         out: list[Stmt] = []
         for flag in flags.values():
             out += self.statement(truth(flag, False, s), after)
-        out += self.loop(noting(s, flags), after | set(flags.values()))
+        out += self.loop(noting(s, flags), after | set(flags.values()), collect)
         self.made, self.kept = made, kept
         for n, flag in flags.items():
             span = self.at(s)
-            out.append(sx.Assert(span, sx.Name(span, self.spelled(flag)), f"{n} has no value: the loop did not run"))
+            out.append(sx.Assert(span, sx.Name(span, self.spelled(flag)), f"{n} has no value: the loop never gave it one"))
         return out
 
     def loop_generator(self, s: ast.For) -> tuple[Gen, list[sx.Let]]:
@@ -163,17 +290,20 @@ class Loops(Statements):
         for x in stmts:
             if name not in assigned([x]):
                 if not exits([x]).leaves and not isinstance(x, ast.Assert):
-                    lets += self.statement(x, everything)
+                    lets += self.attempt(x, everything)
                 continue
             parts: list[list[ast.stmt]] = []
             if isinstance(x, ast.If):
                 parts = [x.body, x.orelse]
             elif isinstance(x, ast.Match):
-                self.refuse(x, "return out of a match in a loop", "assign a variable, and return it behind the loop")
+                parts = [c.body for c in x.cases if not list(pattern_names(c.pattern))]
+                if not any(name in assigned(p) for p in parts):
+                    self.refuse(x, "a value that first comes from a case with names in its pattern, in a loop",
+                                "give the variable a value before the loop")
             for part in parts:
                 if name in assigned(part):
                     return block(lets, self.on_the_way(part, name, s))
-            lets += self.statement(x, everything)
+            lets += self.attempt(x, everything)
             return block(lets, self.current([name], s))
         raise AssertionError(name)
 
@@ -195,8 +325,8 @@ class Loops(Statements):
         return sx.Assert(span, cond, text)
 
 
-def inner_targets(body: Sequence[ast.stmt]) -> Names:
-    return frozenset(n for s in body for f in ast.walk(s) if isinstance(f, ast.For) for n in targets(f.target))
+def tupled(parts: Sequence[sx.Expr], span: Span) -> sx.Expr:
+    return parts[0] if len(parts) == 1 else sx.Tuple(span, tuple(parts))
 
 
 def truth(name: str, value: bool, at: ast.stmt) -> ast.Assign:

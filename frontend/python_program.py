@@ -26,7 +26,7 @@ from .depth import deep
 from .lexer import KEYWORDS
 from .python_alias import returns_argument
 from .python_function import FunctionReader, hints_of
-from .python_scope import Environment, Watched, call, number
+from .python_scope import LOOP, Environment, Watched, call, number
 from .python_source import find
 from .python_tables import Known, known_function
 from .python_types import PLAIN, Annotations, Scalar, record_fields
@@ -107,6 +107,8 @@ class Reader:
         self.annotations = Annotations(self.record_type, self.union_type, self.spell)
         self.now = Round()
         self.list_checks: set[object] = set()
+        self.owners: dict[FunctionType, type] = {}
+        self.given: dict[FunctionType, type | None] = {}
 
     @deep
     def build(self, function: FunctionType, fixed: Mapping[str, object] | None = None,
@@ -166,8 +168,8 @@ class Reader:
         """The name of a function in the program, and the hidden parameters that it takes."""
         now, key = self.now, id(function)
         if key in now.opening:
-            raise UnsupportedError("DV0901", f"{function.__name__} calls itself: recursion is not yet there", span,
-                                   help="write a loop")
+            raise UnsupportedError("DV0901", f"{function.__name__} calls itself: the language has no recursion", span,
+                                   help=LOOP)
         if key in now.names:
             return now.names[key], now.used[key]
         now.names[key] = ""
@@ -180,6 +182,8 @@ class Reader:
         now.opening.add(key)
         reader = FunctionReader(self, found.text, found.node, env, (), used, fixed)
         try:
+            if function in self.owners and reader.params:
+                reader.records[reader.params[0]] = self.owners[function]
             made = reader.definition(now.names[key], lambda: self.hidden_params(used, reader.head), _defaults(function),
                                      hints_of(function, found, env, self.lenient), _doc(function), lists)
         finally:
@@ -225,6 +229,19 @@ class Reader:
         if function is None or found is None:
             return None
         return FunctionReader(self, found.text, found.node, Environment.of(function), (), {})
+
+    def owned(self, function: FunctionType, cls: type) -> None:
+        self.owners[function] = cls
+
+    def class_given(self, function: FunctionType) -> type | None:
+        if function not in self.given:
+            self.given[function] = None  # for one that calls itself
+            reader = self.opened(function)
+            if reader is not None:
+                if function in self.owners and reader.params:
+                    reader.records[reader.params[0]] = self.owners[function]
+                self.given[function] = reader.class_given(reader.body)
+        return self.given[function]
 
     def is_jit(self, value: object) -> bool:
         return self.outside.is_jit(value)
@@ -345,7 +362,7 @@ class Reader:
         return self.outside.python(value)
 
     def call_of(self, function: FunctionType, span: Span, used: dict[str, None]) -> tuple[sx.Expr, tuple[sx.Arg, ...]]:
-        if self.lenient:
+        if self.lenient and id(function) not in self.now.opening:
             return sx.Name(span, function.__name__), ()
         name, hidden = self.function(function, span)
         used.update(hidden)
@@ -353,7 +370,7 @@ class Reader:
 
     def function_value(self, function: FunctionType, span: Span, used: dict[str, None]) -> sx.Expr:
         """A function as a value; one that takes hidden parameters is wrapped."""
-        if self.lenient:
+        if self.lenient and id(function) not in self.now.opening:
             return sx.Name(span, function.__name__)
         name, hidden = self.function(function, span)
         used.update(hidden)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import CellType, FunctionType, ModuleType
 from typing import Any, NoReturn, Protocol
 
-from ..compiler.errors import NameError, Span, SyntaxError
+from ..compiler.errors import Error, InternalError, NameError, Span, SyntaxError, UnsupportedError, bundle
 from . import syntax as sx
 from .elab_base import did_you_mean
 from .python_source import Text
@@ -18,6 +18,8 @@ from .python_tables import MODULES, module_functions
 
 MISSING = object()
 """A name that nothing defines yet."""
+
+LOOP = "write a loop; what waits for its turn can be kept in an array"
 
 
 class Linker(Protocol):
@@ -47,6 +49,14 @@ class Linker(Protocol):
 
     def python(self, value: object) -> FunctionType | None:
         """The Python function that an object is, jitted or not."""
+        raise NotImplementedError
+
+    def owned(self, function: FunctionType, cls: type) -> None:
+        """Notes that a function is a method: its first parameter is of this class."""
+        raise NotImplementedError
+
+    def class_given(self, function: FunctionType) -> type | None:
+        """The class of the records that a function returns, as far as its text says."""
         raise NotImplementedError
 
     def record(self, cls: type, span: Span) -> tuple[sx.Expr | None, tuple[str, ...]] | None:
@@ -83,16 +93,12 @@ class Watched:
     value: object
 
     def is_fresh(self) -> bool:
-        match self.place:
-            case dict():
-                now = self.place.get(self.name, MISSING)
-            case CellType():
-                try:
-                    now = self.place.cell_contents
-                except ValueError:
-                    now = MISSING
-            case _:
-                now = getattr(self.place, self.name, MISSING)
+        place = self.place
+        try:
+            now = place.cell_contents if type(place) is CellType else place.get(self.name, MISSING) if type(place) is dict \
+                else getattr(place, self.name)
+        except (ValueError, AttributeError):
+            now = MISSING
         return now is self.value or (type(now) is type(self.value) and isinstance(now, int | float) and now == self.value)
 
 
@@ -136,6 +142,9 @@ class Environment:
 class Scope:
     """The ground of the translation of one function: spans, refusals, names."""
 
+    itself = ""
+    """The name of the function, if it is one of a module."""
+
     def __init__(self, linker: Linker, text: Text, env: Environment, frames: Sequence[Frame], used: dict[str, None]) -> None:
         self.linker = linker
         self.text = text
@@ -143,16 +152,37 @@ class Scope:
         self.frames = list(frames)
         self.used = used
         self.lists: dict[str, int] = {}
+        self.errors: list[Error] = []
+        self.empty: set[str] = set()
+        """Names of lists that have no elements yet."""
         self.tuples: dict[str, int] = {}
         """Names of tuples, with the number of their items (0 where it is not known)."""
 
     # ------------------------------------------------ spans and refusals
+
+    def wrong(self, e: Error) -> None:
+        """Notes an error; the reading goes on, to find more."""
+        if isinstance(e, InternalError):
+            raise e
+        self.errors += e.errors
+
+    def raise_all(self) -> None:
+        """Raises what was found, each thing once; values that are missing may follow from the rest."""
+        found: dict[object, Error] = {}
+        for e in [e for e in self.errors if e.code != "DV0154"] or self.errors:
+            place = (e.span.source, e.span.line, e.span.col) if e.span is not None else None
+            found.setdefault(place or e.message, e)
+        if found:
+            raise bundle(list(found.values()))
 
     def at(self, node: ast.AST) -> Span:
         return self.text.span(node)
 
     def refuse(self, node: ast.AST, what: str, help: str | None = None, code: str = "DV0151") -> NoReturn:
         raise SyntaxError(code, what, self.at(node), help=help)
+
+    def no_recursion(self, node: ast.AST, name: str) -> NoReturn:
+        raise UnsupportedError("DV0901", f"{name} calls itself: the language has no recursion", self.at(node), help=LOOP)
 
     # ------------------------------------------------ names
 
@@ -171,6 +201,8 @@ class Scope:
 
     def name(self, node: ast.Name) -> sx.Expr:
         """A name that is read."""
+        if node.id in self.empty and node.id in self.frames[-1].locals:
+            self.refuse(node, f"{node.id} is an empty list here: the language can't tell of what", "write np.zeros(0)", "DV0154")
         for f in reversed(self.frames):
             if node.id in f.locals:
                 if node.id not in f.defined:
@@ -189,6 +221,8 @@ class Scope:
         return value
 
     def missing(self, node: ast.Name) -> sx.Expr:
+        if node.id == self.itself:
+            self.no_recursion(node, node.id)
         if self.linker.lenient:  # it may be defined before the first call
             return sx.Name(self.at(node), node.id)
         known = [n for f in self.frames for n in f.locals] + self.env.names()

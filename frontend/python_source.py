@@ -16,8 +16,12 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 
 from ..compiler.errors import Source, Span, SyntaxError, UnsupportedError
+from ..compiler.frames import shell, shown_name
 
 Definition = ast.FunctionDef | ast.Lambda
+MAGICS = ("<timed exec>", "<timed eval>", "<magic-timeit>")
+MOST_CELLS = 20
+"""Of those before, in which a function is looked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +30,19 @@ class Text:
 
     source: Source
     lines: tuple[str, ...]
+    above: int = 0
+    """Lines of the source above this text."""
 
     def span(self, node: ast.AST) -> Span:
         line, end = getattr(node, "lineno", 1), getattr(node, "end_lineno", None)
         end = line if end is None else end
         start, stop = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", None)
         stop = start + 1 if stop is None else stop
-        return Span(self.source, line, self._column(line, start), end, self._column(end, stop))
+        return Span(self.source, line + self.above, self._column(line, start), end + self.above, self._column(end, stop))
+
+    def line(self, span: Span) -> str:
+        """The line in which a span begins."""
+        return self.lines[span.line - self.above - 1]
 
     def _column(self, line: int, offset: int) -> int:
         """From a byte offset to a column in code points, from 1."""
@@ -59,10 +69,11 @@ def find(function: FunctionType) -> Found:
     """The definition of a function; raises DV0155 where its text is not to be had."""
     code = function.__code__
     lines = linecache.getlines(code.co_filename, function.__globals__)
-    if not lines:
+    cell = _timed_cell(code) if not lines else None
+    if not lines and cell is None:
         raise UnsupportedError("DV0155", f"the source of {function.__name__} is not available ({code.co_filename})",
                                help=_where_to_write(code.co_filename))
-    text, tree = _parsed(code.co_filename, "".join(lines))
+    text, tree = cell or _parsed(shown_name(code.co_filename), "".join(lines))
     found = [n for n in _definitions(tree) if _is_of(n, code)]
     if len(found) > 1:
         found = [n for n in found if _covers(n, code)]
@@ -79,6 +90,19 @@ def find(function: FunctionType) -> Found:
     return Found(text, found[0])
 
 
+def _timed_cell(code: CodeType) -> tuple[Text, ast.Module] | None:
+    """The cell below `%%time` or `%%timeit`: IPython compiles it under a name that says nothing of its text."""
+    cells = getattr(getattr(shell(), "history_manager", None), "input_hist_raw", ()) if code.co_filename in MAGICS else ()
+    for k in range(len(cells) - 1, max(len(cells) - MOST_CELLS, -1), -1):
+        first, _, rest = cells[k].partition("\n")
+        if not first.startswith("%%time"):
+            continue
+        text, tree = _parsed(f"In[{k}]", shell().transform_cell(rest), first + "\n")
+        if any(_is_of(n, code) for n in _definitions(tree)):
+            return text, tree
+    return None
+
+
 def _where_to_write(name: str) -> str:
     if name in ("<stdin>", "<string>"):
         return "functions are read, not traced: write it in a file, a notebook or IPython (or Python 3.13 and later)"
@@ -86,12 +110,12 @@ def _where_to_write(name: str) -> str:
 
 
 @functools.lru_cache(64)
-def _parsed(name: str, text: str) -> tuple[Text, ast.Module]:
+def _parsed(name: str, text: str, above: str = "") -> tuple[Text, ast.Module]:
     try:
         tree = ast.parse(text)
     except (ValueError, RecursionError, builtins.SyntaxError) as e:
         raise UnsupportedError("DV0155", f"{name} is no Python text: {e}") from None
-    return Text(Source(name, text), tuple(text.split("\n"))), tree
+    return Text(Source(name, above + text), tuple(text.split("\n")), above.count("\n")), tree
 
 
 def _definitions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda]:
@@ -121,5 +145,5 @@ def _covers(node: ast.AST, code: CodeType) -> bool:
 def _head(text: Text, node: ast.AST) -> Span:
     """The first line of a definition."""
     whole = text.span(node)
-    line = text.lines[whole.line - 1]
+    line = text.line(whole)
     return Span(whole.source, whole.line, whole.col, whole.line, len(line.rstrip()) + 1)

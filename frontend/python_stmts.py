@@ -12,21 +12,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from ..compiler.errors import Error
 from . import syntax as sx
 from .python_expr import Expressions, conditional
 from .python_flow import (
     NONE,
     Live,
+    Moved,
     Names,
     assigned,
+    defaults_of,
     exits,
     free,
     is_total,
     live,
     reads,
+    recursive,
     targets,
 )
 from .python_iterators import ONE_SHOT
+from .python_lists import MUTATORS, Append
 from .python_scope import block, call, number
 from .unparse import expression_text
 
@@ -54,9 +59,12 @@ class Leave:
 
 
 class Statements(Expressions):
+    node: ast.FunctionDef | ast.Lambda
     leave: Leave
     body: Sequence[ast.stmt]
     made: set[str]
+    moved: Moved
+    """Functions that stand behind what they use, with the names that they use."""
     work = 0
 
     # ------------------------------------------------ where we stand
@@ -71,6 +79,8 @@ class Statements(Expressions):
     def current(self, names: Sequence[str], node: ast.AST, kept: Names = NONE) -> sx.Expr:
         """The values of names, a tuple for several; those in `kept` may be what they were."""
         for n in names:
+            if n in self.empty:
+                self.refuse(node, f"{n} is an empty list here: the language can't tell of what", "give it its first elements where it is made", "DV0154")
             if n not in self.defined and n not in kept:
                 self.refuse(node, f"{n} may have no value behind this", "give it one before, or on every path", "DV0154")
         found = [sx.Name(self.at(node), self.spelled(n)) for n in names]
@@ -93,7 +103,7 @@ class Statements(Expressions):
             rest = stmts[k + 1:]
             match s:
                 case ast.Return():
-                    return block(lets, self.leave.ret(s))
+                    return block(lets, self.tried(lambda s=s: self.leave.ret(s), s))  # type: ignore[misc]
                 case ast.Break() | ast.Continue():
                     way = self.leave.brk if isinstance(s, ast.Break) else self.leave.cont
                     assert way is not None  # Python itself refuses it elsewhere
@@ -103,20 +113,41 @@ class Statements(Expressions):
                 case ast.Match() if exits([s]).leaves:
                     return block(lets, self.cases(s, rest, end, out))
                 case _:
-                    lets += self.statement(s, live(rest, out))
-        return block(lets, end())
+                    lets += self.attempt(s, live(rest, out))
+        return block(lets, self.tried(end, stmts[-1] if stmts else self.node))
+
+    def tried(self, make: End, at: ast.AST) -> sx.Expr:
+        """An expression, or anything in place of one that is refused."""
+        try:
+            return make()
+        except Error as e:
+            self.wrong(e)
+            return number(0, self.at(at))
+
+    def attempt(self, s: ast.stmt, after: Names) -> list[Stmt]:
+        """A statement; behind one that is refused its names have values, whatever they are."""
+        try:
+            return self.statement(s, after)
+        except Error as e:
+            if self.work > MOST_STATEMENTS:
+                raise
+            self.wrong(e)
+        names = {n.id for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | set(assigned([s]))
+        self.define(frozenset(names))
+        self.empty -= names
+        return []
 
     def side(self, body: Sequence[ast.stmt], rest: Sequence[ast.stmt], end: End, out: Live) -> sx.Expr:
         """One branch with what follows it, from where we stand; leaves us there."""
-        before, lists, tuples = set(self.defined), dict(self.lists), dict(self.tuples)
+        before, lists, tuples, empty = set(self.defined), dict(self.lists), dict(self.tuples), set(self.empty)
         try:
             return self.run([*body, *rest] if exits(body).falls else body, end, out)
         finally:
             self.frames[-1].defined = before
-            self.lists, self.tuples = lists, tuples
+            self.lists, self.tuples, self.empty = lists, tuples, empty
 
     def branches(self, s: ast.If, rest: Sequence[ast.stmt], end: End, out: Live) -> sx.Expr:
-        test = self.expr(s.test)
+        test = self.tried(lambda: self.expr(s.test), s.test)
         body = self.side(s.body, rest, end, out)
         return conditional(self.at(s), test, body, self.side(s.orelse, rest, end, out))
 
@@ -134,16 +165,19 @@ class Statements(Expressions):
 
     def check_statements(self, stmts: Sequence[ast.stmt]) -> None:
         """Refuses what has no place anywhere in a function, before its flow is looked at."""
+        again = recursive(stmts)
+        if again is not None:
+            self.no_recursion(again, assigned([again])[0])
         for s in stmts:
             if type(s) in REFUSED:
-                self.refuse_statement(s)
+                self.tried(lambda s=s: self.refuse_statement(s), s)  # type: ignore[misc]
             for part in ast.iter_child_nodes(s):
                 if isinstance(part, ast.match_case):
                     self.check_statements(part.body)
                 elif isinstance(part, ast.expr):
                     found = next((n for n in ast.walk(part) if isinstance(n, ast.Yield | ast.YieldFrom | ast.Await)), None)
                     if found is not None:
-                        self.expr(found)
+                        self.tried(lambda found=found: self.expr(found), found)  # type: ignore[misc]
             if isinstance(s, ast.For | ast.While | ast.If):
                 self.check_statements(s.body)
                 self.check_statements(s.orelse)
@@ -155,6 +189,13 @@ class Statements(Expressions):
 
     def statement(self, s: ast.stmt, after: Names) -> list[Stmt]:
         match s:
+            case Append():
+                return self.appended(s)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.List(elts=[])):
+                self.empty.add(name)
+                self.lists[name] = 1
+                self.define((name,))
+                return []
             case ast.Assign(targets=[target], value=value):
                 return self.assign(target, value, s)
             case ast.Assign(targets=[*targets_], value=value):
@@ -192,9 +233,27 @@ class Statements(Expressions):
                 self.unused(value)
         self.refuse_statement(s)
 
+    def appended(self, s: Append) -> list[Stmt]:
+        """`xs.append(e)`, outside of loops."""
+        span, fresh = self.at(s), s.name in self.empty
+        if not fresh and not self.list_depth(ast.copy_location(ast.Name(s.name, ast.Load()), s)):
+            self.no_list_to_append(s)
+        one: sx.Expr = sx.ArrayLit(span, (self.expr(s.element),))
+        base = sx.Name(span, self.spelled(s.name))
+        self.lists[s.name] = max(self.lists.get(s.name, 0), 1 + self.list_depth(s.element))
+        self.empty.discard(s.name)
+        return [sx.Let(span, sx.PName(span, self.spelled(s.name)), None, one if fresh else call(span, self.builtin("concat", s), base, one))]
+
+    def no_list_to_append(self, s: Append) -> NoReturn:
+        if s.name in self.params:
+            self.refuse(s, f"{s.name} is a parameter: the arguments of a function are never changed", f"write {s.name} = [v for v in {s.name}] first, and return it",
+                        "DV0152")
+        self.refuse(s, f"{s.name} is no list here", f"write {s.name} = [] first", "DV0154")
+
     def unused(self, value: ast.expr) -> NoReturn:
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in ("append", "extend", "insert"):
-            self.refuse(value, f"{value.func.attr} changes a list", "write [… for …], or a = np.zeros(n) and a[i] = …", "DV0152")
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in MUTATORS:
+            self.refuse(value, f"{value.func.attr} changes a list", "xs.append(v) is what lists do here; else write [… for …], or a = np.zeros(n) and a[i] = …",
+                        "DV0152")
         if isinstance(value, ast.Call):
             self.expr(value)  # what is wrong with it says more
         self.refuse(value, "the value of this expression is not used", "the language has no effects: assign it or return it")
@@ -202,9 +261,14 @@ class Statements(Expressions):
     def assign(self, target: ast.expr, value: ast.expr, s: ast.stmt) -> list[Stmt]:
         span = self.at(s)
         match target:
+            case ast.Name(id=name) if isinstance(value, ast.Lambda) and defaults_of(value):
+                body: list[ast.stmt] = [ast.copy_location(ast.Return(value.body), value.body)]
+                made_def = ast.copy_location(ast.FunctionDef(name, value.args, body, [], None), value)
+                return [self.local_function(made_def)]
             case ast.Name(id=name):
-                self.check_late(name, value)
+                self.check_late(name, value, s)
                 made = self.expr(value)
+                self.empty.discard(name)
                 self.note(name, value)
                 self.define((name,))
                 return [sx.Let(span, sx.PName(self.at(target), self.spelled(name)), None, made)]
@@ -262,6 +326,7 @@ class Statements(Expressions):
     def note(self, name: str, value: ast.expr) -> None:
         """What the text says about the value of a name."""
         self.lists[name] = self.list_depth(value)
+        self.note_class(name, self.class_of(value))
         self.tuples.pop(name, None)
         if self.is_tuple(value):
             self.tuples[name] = len(value.elts) if isinstance(value, ast.Tuple) else self.tuples.get(getattr(value, "id", ""), 0)
@@ -282,7 +347,7 @@ class Statements(Expressions):
     def annotation(self, node: ast.expr) -> sx.Type | None:
         raise NotImplementedError
 
-    def loop(self, s: ast.For | ast.While, after: Names) -> list[Stmt]:
+    def loop(self, s: ast.For | ast.While, after: Names, collect: Sequence[str] = ()) -> list[Stmt]:
         raise NotImplementedError
 
     def assertion(self, s: ast.Assert) -> sx.Assert:
@@ -322,7 +387,7 @@ class Statements(Expressions):
             return made
 
         if isinstance(s, ast.If):
-            test = self.expr(s.test)
+            test = self.tried(lambda: self.expr(s.test), s.test)
             body = side(s.body)
             value: sx.Expr = conditional(span, test, body, side(s.orelse))
         else:
@@ -333,6 +398,7 @@ class Statements(Expressions):
         if not names and not checks:
             return []
         self.define(names)
+        self.empty -= set(names)
         return [sx.Let(span, self.names_pattern(names, s) if names else sx.PWild(span), None, value)]
 
     def matched(self, s: ast.Match, side: Callable[[Sequence[ast.stmt]], sx.Expr], falls: bool) -> sx.Expr:
@@ -424,21 +490,21 @@ class Statements(Expressions):
         return any(isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == name
                    for s in self.body for n in ast.walk(s))
 
-    def check_late(self, name: str, value: ast.expr) -> None:
+    def check_late(self, name: str, value: ast.expr, s: ast.stmt) -> None:
         """What Python reads when the value is used, not where it is made: functions and iterators."""
-        late = isinstance(value, ast.GeneratorExp | ast.Call) and (
+        iterator = isinstance(value, ast.GeneratorExp | ast.Call) and (
             isinstance(value, ast.GeneratorExp) or any(self.static(value.func) is f for f in ONE_SHOT))
         for f in ast.walk(value):
-            if isinstance(f, ast.Lambda) and (f is value or late or self.is_called(name)):
-                self.check_captured(f)
-            if isinstance(f, ast.GeneratorExp) and late:  # what it goes over is read at once
+            if isinstance(f, ast.Lambda) and (f is value or iterator or self.is_called(name)):
+                self.check_captured(f, self.moved.get(s, NONE))
+            if isinstance(f, ast.GeneratorExp) and iterator:  # what it goes over is read at once
                 first, *more = f.generators
                 now = ast.comprehension(first.target, ast.Constant(0), first.ifs, 0)
                 self.check_captured(ast.copy_location(ast.GeneratorExp(f.elt, [now, *more]), f))
 
-    def check_captured(self, s: ast.FunctionDef | ast.Lambda | ast.GeneratorExp) -> None:
+    def check_captured(self, s: ast.FunctionDef | ast.Lambda | ast.GeneratorExp, known: Names = NONE) -> None:
         """A closure sees later assignments in Python, and the value at its definition here."""
-        names = {n for n in (reads(s) if isinstance(s, ast.GeneratorExp) else free(s)) if self.is_lexical(n)}
+        names = {n for n in (reads(s) if isinstance(s, ast.GeneratorExp) else free(s)) if self.is_lexical(n)} - known
         for outer in self.body:
             for n in ast.walk(outer):
                 at = getattr(n, "lineno", 0), getattr(n, "col_offset", 0)
@@ -451,6 +517,7 @@ class Statements(Expressions):
                     self.refuse(n, f"{stored} is used by a function or generator above and changed here", "give it to the function as an argument", "DV0152")
 
     order: Sequence[str]
+    params: list[str]
     bools: set[str]
 
 

@@ -17,6 +17,7 @@ BUILTINS = """
 abs(x) = abs(x)
 all(v) = all(v)
 any(v) = any(v)
+bool(x) = x != 0
 divmod(a, b) = (a // b, a % b)
 float(x) = f64(x)
 int(x) = i64(x)
@@ -164,6 +165,7 @@ min(a) = min(a)
 min(a, axis) = min(a, axis=axis)
 minimum(x1, x2) = min(x1, x2)
 mod(x1, x2) = x1 % x2
+moveaxis(a, source, destination) = moveaxis(a, source, destination)
 multiply(x1, x2) = x1 * x2
 negative(x) = -x
 ones(shape) = ones(shape)

@@ -18,13 +18,14 @@ from ..compiler import errors
 from ..compiler.errors import Source
 from . import data, shapes
 from .function import Function
+from .guard import door
 from .pipeline import Outline, Unit
 from .records import ctor_class, homes, record_class, sum_class
 from .sources import PAIR
 from .values import array_of
 
 __all__ = [
-    "Function", "Module", "compile", "grad", "hessian", "hvp", "jacobian", "jvp", "linearize", "load",
+    "Function", "Module", "compile", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "load",
     "transpose_linear", "value_and_grad", "vjp", "vmap",
 ]
 
@@ -108,6 +109,7 @@ class Module:
         return Module, (self._unit,)
 
 
+@door
 def compile(text: str, *, name: str = "<text>", backend: str | None = None) -> Module:
     """The module of a program's text; errors of the whole program are raised here."""
     if not isinstance(text, str):
@@ -119,6 +121,7 @@ def compile(text: str, *, name: str = "<text>", backend: str | None = None) -> M
     return module
 
 
+@door
 def load(path: str | os.PathLike[str], *, backend: str | None = None) -> Module:
     """The module of a file; errors of the whole program are raised here."""
     module = load_file(path, backend)
@@ -141,6 +144,7 @@ def load_file(
 # ---------------------------------------------------------------- transforms
 
 
+@door
 def grad(
     f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
 ) -> Function:
@@ -151,6 +155,7 @@ def grad(
     return _by_name("grad", f, argnums, argnames, has_aux)
 
 
+@door
 def value_and_grad(
     f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
 ) -> Function:
@@ -158,6 +163,7 @@ def value_and_grad(
     return _by_name("value_and_grad", f, argnums, argnames, has_aux)
 
 
+@door
 def jacobian(
     f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
 ) -> Function:
@@ -165,6 +171,7 @@ def jacobian(
     return _by_name("jacobian", f, argnums, argnames, has_aux)
 
 
+@door
 def hessian(
     f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
 ) -> Function:
@@ -172,39 +179,58 @@ def hessian(
     return _by_name("hessian", f, argnums, argnames, has_aux)
 
 
-def vmap(f: Callable[..., Any], in_axes: int | None | Sequence[int | None] = 0) -> Function:
-    """f over the first axes of its arguments: `[f(x[i], y) for i]`; None in `in_axes` for what stays whole."""
+jacfwd = jacrev = jacobian
+"""JAX's names; the mode is chosen by the sizes: forward for few inputs, reverse for few outputs."""
+
+
+@door
+def vmap(f: Callable[..., Any], in_axes: int | None | Sequence[int | None] = 0, out_axes: int = 0) -> Function:
+    """f over an axis of its arguments: `[f(x[i], y) for i]`; None in `in_axes` for what stays whole.
+
+    Axes other than the first are for arrays; tuples and records are gone over along the first axes of their arrays.
+    `out_axes` is where the new axis of the result is, an array then.
+    """
     f = _function("vmap", f)
     axes = list(in_axes) if isinstance(in_axes, Sequence) else [in_axes] * len(f.params)
-    if len(axes) != len(f.params) or any(a not in (0, None) for a in axes) or all(a is None for a in axes):
+    good = all(a is None or type(a) is int for a in axes) and type(out_axes) is int
+    if len(axes) != len(f.params) or not good or all(a is None for a in axes):
         raise errors.TypeError(
-            "DV0606", f"dv.vmap: in_axes {in_axes!r} for {len(f.params)} parameters of {f.__name__}", f.span,
-            help="0 or None for each; another axis comes first with np.moveaxis",
+            "DV0606", f"dv.vmap: in_axes {in_axes!r}, out_axes {out_axes!r} for {len(f.params)} parameters of {f.__name__}", f.span,
+            help="a number for each parameter, or None for what stays whole; one number for the result",
         )
     names = f.names()
     own = names[len(f.bound):]
-    args = [n if a is None else f"{n}[i_]" for n, a in zip(own, axes, strict=True)]
-    first = next(n for n, a in zip(own, axes, strict=True) if a == 0)
-    text = f"fn ({', '.join(names)}) -> [({f.text})({', '.join([*names[:len(f.bound)], *args])}) for i_ < len({first})]"
-    size = "n_"  # one name for the first axes of all, and another one for those of an inner vmap
+    over = {n: f"moveaxis({n}, {a}, 0)" if a else n for n, a in zip(own, axes, strict=True) if a is not None}
+    args = ", ".join([*names[:len(f.bound)], *(f"{n}e_" if n in over else n for n in own)])
+    steps = [f"{n}e_" for n in over]
+    each, all_ = (steps[0], next(iter(over.values()))) if len(over) == 1 else (f"({', '.join(steps)})", f"zip({', '.join(over.values())})")
+    made = f"[({f.text})({args}) for {each} in {all_}]"
+    text = f"fn ({', '.join(names)}) -> {f'moveaxis({made}, 0, {out_axes})' if out_axes else made}"
+    size = "n_"  # one name for the axes of all, and another one for those of an inner vmap
     while any(size in _sizes(p.type) for p in f.params):
         size = f"n{size}"
     params = tuple(
-        shapes.Param(p.name, p.type if a is None else _gone_over(p.type, size), None, p.place)
+        shapes.Param(p.name, p.type if a is None else _gone_over(p.type, size, a), None, p.place)
         for p, a in zip(f.params, axes, strict=True)
     )
     return f.derived(text, shapes.Signature(f"vmap({f.__name__})", params, None, f.signature.doc))
 
 
-def _gone_over(t: shapes.Type, size: str) -> shapes.Type:
-    """The type of a parameter with an axis in front."""
-    return shapes.Any(t.sizes, (size, *t.batch)) if isinstance(t, shapes.Any) else array_of(t, (size,))
+def _gone_over(t: shapes.Type, size: str, axis: int) -> shapes.Type:
+    """The type of a parameter with one more axis."""
+    if isinstance(t, shapes.Any):
+        return t if axis else shapes.Any(t.sizes, (size, *t.batch))
+    if axis and isinstance(t, shapes.Array):
+        at = axis % (len(t.sizes) + 1)
+        return shapes.Array(t.element, (*t.sizes[:at], size, *t.sizes[at:]))
+    return array_of(t, (size,))
 
 
 def _sizes(t: shapes.Type) -> set[shapes.Size]:
     return set(t.batch) if isinstance(t, shapes.Any) else {s for leaf in shapes.leaves(t) for s in leaf.sizes}
 
 
+@door
 def hvp(f: Callable[..., Any]) -> Function:
     """`hvp(f)(x, v)`: the Hessian in the first parameter, at x, times v; never the Hessian itself.
 
@@ -225,6 +251,7 @@ def hvp(f: Callable[..., Any]) -> Function:
     return made
 
 
+@door
 def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     """(f(*primals), its derivative along the tangents), forward; bare values for one parameter.
 
@@ -246,6 +273,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     return g(*points, *along)  # type: ignore[no-any-return]
 
 
+@door
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Function]:
     """(f(*primals), pullback): the pullback takes a cotangent of the result to cotangents of the parameters
     that carry floats, bare for one, a tuple for several."""
@@ -261,6 +289,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Function]:
     return f(*primals), f.once(("vjp", types), pullback).bind(primals)
 
 
+@door
 def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Function]:
     """(f(*primals), the linear function of tangents)."""
     f = _first(_function("linearize", f), len(primals))
@@ -276,6 +305,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Function]:
     return f(*primals), f.once(("linearize", types), linear).bind(primals)
 
 
+@door
 def transpose_linear(g: Callable[..., Any], x: Any) -> Function:
     """Turns a linear function around: from a cotangent of its result to those of its parameters that carry floats,
     bare for one, a tuple for several.

@@ -84,6 +84,7 @@ def shortened(
         return None
 
     def failed(code: int, address: int) -> NoReturn:
+        __tracebackhide__ = True
         e = native.error(Context.from_address(address))
         if isinstance(e, errors.Error):
             blame(e)

@@ -14,9 +14,11 @@ import numpy as np
 
 from ..compiler import errors
 from ..compiler.errors import Span
+from ..compiler.frames import trimmed
 from ..compiler.lock import lock
 from . import data, shapes
 from .guard import guarded
+from .records import Value
 from .shapes import Param, Signature
 from .sources import is_derived
 from .values import Reader, infer, infer_batched
@@ -112,7 +114,8 @@ class Function:
 
     # ------------------------------------------------------------ calling
 
-    def _long_way(self, *args: Any, **kwargs: Any) -> Any:
+    def _long_way(self, /, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         values = (*self.bound, *args) if self.bound else args
         params = self._all.params
         if kwargs or len(values) != len(params):
@@ -127,7 +130,7 @@ class Function:
             return self._call(params, values, given)
         except errors.Error as e:
             self._blame(e)
-            raise
+            raise trimmed(e) from e.__cause__
 
     def _call(self, params: tuple[Param, ...], values: tuple[Any, ...], given: tuple[bool, ...]) -> Any:
         reader = Reader(self._all.name, self._spans)
@@ -280,9 +283,9 @@ class Function:
 
     def _infer(self, p: Param, value: Any, t: shapes.Any) -> shapes.Type:
         """The type of an argument whose parameter has none."""
-        if isinstance(value, list | tuple):
-            self._unit.accept(p, value, self._all.name)
         try:
+            if isinstance(value, list | tuple | dict | Value):
+                self._unit.accept(p, value, self._all.name)
             if t.batch:
                 return infer_batched(value, p.name, self._all.name, t, self._types)
             return infer(value, p.name, self._all.name, t.sizes, self._types)

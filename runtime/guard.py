@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
 
 from ..compiler import errors
+from ..compiler.frames import trimmed
 from ..compiler.lock import lock
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 DEPTH = 20_000  # syntax is at most 200 deep; passes recurse over nests of what they generate
+
+
+def door(f: Callable[P, R]) -> Callable[P, R]:
+    """A function that users call: the traceback of an error ends here."""
+
+    @functools.wraps(f)
+    def opened(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        try:
+            return f(*args, **kwargs)
+        except errors.Error as e:
+            raise trimmed(e) from e.__cause__
+
+    return opened
 
 
 @contextlib.contextmanager

@@ -6,6 +6,9 @@ import re
 
 from ..compiler.errors import Error
 
+SIZES = ((r"\bsize_(\w+)_axis(\d+)\b", r"\1.shape[\2]"), (r"\bsize_of_(\w+)", r"len(\1)"), (r"\bsize_(\w+)", r"len(\1)"))
+"""Sizes that no annotation names."""
+
 WORDS = (
     (r"^if it may change, say so: loop .*", "an array that a loop assigns keeps its sizes: keep it whole, and count how much of it is meant"),
     (r"\bcount\(", "np.count_nonzero("),
@@ -22,5 +25,8 @@ def reword(e: Error) -> None:
     for inner in {e, *e.errors}:
         if inner.code == "DV0505" and inner.message.startswith("negative integer exponent"):
             inner.help = "write float(x) ** n for a fraction"
+        for pattern, instead in SIZES:
+            inner.message = re.sub(pattern, instead, inner.message)
+            inner.notes = tuple(re.sub(pattern, instead, note) for note in inner.notes)
         for pattern, instead in WORDS:
             inner.help = re.sub(pattern, instead, inner.help) if inner.help else inner.help

@@ -18,6 +18,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
 from ..compiler import errors
+from ..compiler.frames import lines
 from .api import Module
 from .highlight import as_html, value_html
 from .session import Session
@@ -90,6 +91,15 @@ def show(reply: Reply, session: Session) -> None:
 
 
 def load(shell: Any) -> None:
-    """Gives a shell the magics; a session that is there goes on, so `%reload_ext` loses nothing."""
+    """Gives a shell the magics; a session that is there goes on, so `%reload_ext` loses nothing.
+
+    Errors of the class that IPython takes for Python's own are shown like all others.
+    """
     found = shell.magics_manager.registry.get(Derivant.__name__)
     shell.register_magics(found if isinstance(found, Derivant) else Derivant(shell))
+
+    def shown(self: Any, kind: type, error: errors.SyntaxError, tb: object, tb_offset: int | None = None) -> None:
+        self._showtraceback(kind, error, lines(error))
+
+    if not any(shell.custom_exceptions):
+        shell.set_custom_exc((errors.SyntaxError,), shown)

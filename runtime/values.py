@@ -189,7 +189,8 @@ class Reader:
             known = self.sizes.setdefault(size, (n, where if axis is not None else f"the argument `{path}`"))
             if known[0] != n:
                 verb = "is" if axis is None else "has size"
-                self._fail_size(f"{where} {verb} {n}, but {size} is {known[0]} (from {known[1]})")
+                other = f"{known[1]} has size {known[0]}" if size.endswith("_") else f"{size} is {known[0]} (from {known[1]})"
+                self._fail_size(f"{where} {verb} {n}, but {other}")  # names that end so are ours: of vmap, of lifting
 
     # ------------------------------------------------------------ records and sums
 

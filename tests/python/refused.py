@@ -7,6 +7,7 @@ of what to write instead.
 
 import math
 import os
+from typing import NamedTuple
 
 import numpy as np
 
@@ -98,10 +99,57 @@ def later_in_a_loop(n: int):
 
 
 @refused
-def appends(n: int):
-    out = []
+def appends_to_a_parameter(out: dv.f64["n"], n: int):
     for i in range(n):
-        out.append(i)  # DV0152 at out.append(i): np.zeros
+        out.append(i)  # DV0152 at out.append(i): first
+    return out
+
+
+@refused
+def appends_to_no_list(n: int):
+    out = 1.0
+    out.append(n)  # DV0154 at out.append(n): out = []
+    return out
+
+
+@refused
+def reads_while_it_grows(n: int):
+    out = [1.0]
+    for i in range(n):
+        out.append(out[0] + sum(out))  # DV0152 at out[0]: xs[-1]
+    return out
+
+
+@refused
+def grows_in_two_loops(x):
+    out = []
+    for i in range(3):
+        y = x[i]
+        for t in x:
+            out.append(t * y)  # DV0152 at out.append: for … for
+    return out
+
+
+@refused
+def empty_on_one_way(x):
+    out = []
+    if x > 0:  # DV0154 at if: first elements
+        out.append(x)
+    return out
+
+
+@refused
+def last_of_an_empty_list(n: int):
+    out = []
+    for i in range(n):  # DV0154 at for: out = [x0]
+        out.append(out[-1] + 1.0)
+    return out
+
+
+@refused
+def extends(x):
+    out = [x]
+    out.extend([x])  # DV0152 at out.extend: np.zeros
     return out
 
 
@@ -219,7 +267,7 @@ def stars(**more):  # DV0151 at more: tuple
 
 @refused
 def star_call(x):
-    return max(*x)  # DV0151 at *x: arguments
+    return max(*x)  # DV0151 at *x: apart
 
 
 @refused
@@ -624,3 +672,92 @@ def list_of_one_array_twice(x):
     rows = [x[:2], x[:2]]
     rows[0][0] = 5.0  # DV0152 at rows[0][0]: copy
     return rows
+
+
+@refused
+def factorial(n: int):
+    return 1 if n < 2 else n * factorial(n - 1)  # DV0901 at factorial: loop
+
+
+@refused
+def recursive_inside(x):
+    def down(n):  # DV0901 at def down: loop
+        return 0.0 if n < 1 else n + down(n - 1)
+    return down(x)
+
+
+@refused
+def one_another(x):
+    def even(n):  # DV0901 at def even: loop
+        return True if n < 1 else odd(n - 1)
+    def odd(n):
+        return False if n < 1 else even(n - 1)
+    return even(x)
+
+
+@refused
+def lambda_of_itself(x):
+    f = lambda n: 1.0 if n < 1 else n * f(n - 1)  # DV0901 at f =: loop
+    return f(x)
+
+
+@refused
+def closure_of_what_is_assigned_twice(x):
+    k = 1.0
+    def f(t):
+        return t * k
+    k = 2.0  # DV0152 at k = : argument
+    return f(x)
+
+
+class Numbers(NamedTuple):
+    a: float
+
+    @classmethod
+    def of(cls, x):
+        return cls(x)
+
+
+@refused
+def unknown_method_of_a_record(p: Numbers):
+    return p.sum()  # DV0153 at p.sum:
+
+
+@refused
+def unknown_field(p: Numbers):
+    return p.aa  # DV0201 at p.aa: did you mean a
+
+
+@refused
+def unknown_field_replaced(p: Numbers):
+    return p._replace(b=1.0)  # DV0201 at 1.0:
+
+
+@refused
+def classmethod_(p: Numbers):
+    return p.of(1.0)  # DV0153 at p.of: function
+
+
+@refused
+def star_of_unknown_length(x, t):
+    return max(x, *t)  # DV0151 at *t: tuple[float, float]
+
+
+@refused
+def default_that_reads_a_parameter(x):
+    return (lambda y, x=x: x * y)(2.0)  # DV0151 at lambda y: another name
+
+
+@refused
+def method_of_what_is_not_known(p):
+    return p.energy()  # DV0153 at p.energy: p: Class
+
+
+@refused
+def returns_a_generator(x):
+    return (t for t in x)  # DV0152 at (t for: [… for … in …]
+
+
+@refused
+def returns_zip(x):
+    return zip(x, x)  # DV0152 at zip: list(zip(

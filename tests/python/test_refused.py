@@ -46,7 +46,7 @@ def run(text: str, name: str = "cell") -> dict[str, Any]:
 
 @pytest.mark.parametrize("text, code", [
     ("def f(x): return g(x)", "DV0201"),  # refused at the first call: it may be defined by then
-    ("def f(x): return f(x - 1)", "DV0901"),
+    ("def f(x): return g(x - 1)\ndef g(x): return f(x)", "DV0901"),
     ("def f(n: int): return 1.0 if n else 2.0", "DV0302"),
     ("def f(x: float):\n    a = np.full(3, 0)\n    a[0] = x\n    return a", "DV0301"),
     ("def f(x: float): return [1, 2][5]", "DV0315"),

@@ -1,0 +1,181 @@
+"""A program that was read from Python functions, and results in the classes that it was written with."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from ..compiler import errors
+from ..compiler.errors import Source
+from ..compiler.lock import kept, locked
+from ..frontend.python_types import list_levels, record_fields
+from . import shapes
+from .pipeline import Unit
+from .records import SumValue, Value, home_of, homes
+from .sources import compiler_fingerprint, find_import
+from .values import Rebuilder, fields_of
+
+if TYPE_CHECKING:
+    from ..frontend.python_program import Built
+    from .front import Front
+
+selves: set[type] = set()
+"""Records that stand for the objects of methods."""
+
+
+class PythonUnit(Unit):
+    """A program that was read from Python functions."""
+
+    def __init__(self, built: Built, backend: str | None = None, python: FunctionType | None = None) -> None:
+        """`python` is the function itself; an unpickled program has none."""
+        super().__init__(built.sources[0], None, backend)
+        self.built = built
+        self.python: Any = python  # mypy takes a function that is an attribute for a method
+        self.fixed: dict[str, Any] = {}
+        """Arguments that are known, functions."""
+        self._accepted: set[tuple[str, int]] = set()
+        self.names = tuple((w.place, w.name, w.value) for w in built.watched if isinstance(w.place, dict))
+        """What names of modules stood for."""
+        self.others = tuple(w for w in built.watched if not isinstance(w.place, dict))
+
+    def reword(self, e: errors.Error) -> None:
+        from .jit_words import reword
+
+        reword(e)
+
+    def accept(self, param: shapes.Param, value: object, function: str) -> None:
+        """Lists and tuples: what is written for arrays may mean something else for them.  Records of modules of the
+        language: the program may not know their types yet."""
+        for cls in _classes(value):
+            self._adopt(cls)
+        name = next((n for n, s in self.built.spelled.items() if s == param.name), param.name)
+        depth = list_levels(value) - (len(param.type.batch) if isinstance(param.type, shapes.Any) else 0)
+        if self.python is None or name in self.fixed or (not isinstance(value, tuple) and depth <= 0):
+            return
+        if (name, depth) not in self._accepted:
+            from .jit_outside import reader
+
+            try:
+                reader().check_lists(self.python, {name: depth}, self.fixed)
+            except errors.SyntaxError as e:
+                what = "list" if depth else "tuple"
+                raise errors.TypeError("DV0607", f"`{name}` of {function} is a {what}: {e.message}", e.span,
+                                       help="give np.array(…)" if depth else e.help) from None
+            self._accepted.add((name, depth))
+
+    @locked
+    def _adopt(self, cls: type[Value]) -> None:
+        """Imports the type of a record that a caller brings."""
+        from ..frontend import syntax as sx
+        from .jit_outside import module_name
+
+        if cls not in homes or any(getattr(t, "name", "") == cls.__name__ for t in self.outline().types):
+            return
+        old = self.built
+        modules = dict(old.modules)
+        span, decls = old.program.span, old.program.decls
+        decl = sx.FromImport(span, module_name(home_of(cls), modules), (cls.__name__,))
+        self.built = dataclasses.replace(old, program=sx.Program(span, (decl, *decls)), modules=modules)
+        for made in ("front", "key", "_outline"):
+            self.__dict__.pop(made, None)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return PythonUnit, (dataclasses.replace(self.built, watched=()), self.backend)
+
+    def is_fresh(self) -> bool:
+        """Do all names from outside stand for what they did when the program was made?"""
+        return all(place.get(name) is value for place, name, value in self.names) and all(w.is_fresh() for w in self.others)
+
+    @kept
+    def key(self) -> str:
+        parts = [compiler_fingerprint(), repr(self.built.program), *(s.name for s in self.built.sources),
+                 *(f"{n} {u.key}" for n, u in self.built.modules.items()), os.environ.get("DERIVANT_PREVIEW", "")]
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+    @kept
+    def front(self) -> Front:
+        from .front import Front
+
+        return Front(self.source, self.folder, self.built.program, self._imported)
+
+    def _imported(self, name: str) -> Source | None:
+        unit = self.built.modules.get(name)
+        if unit is not None:
+            found: Source = unit.source
+            return found
+        return next((s for u in self.built.modules.values() if (s := find_import(name, u.folder)) is not None), None)
+
+    def sources(self) -> list[Source]:
+        return [*self.built.sources, *(s for u in self.built.modules.values() for s in u.sources())]
+
+    def text_of(self, name: str) -> str:
+        from ..frontend.unparse import program_text
+
+        return program_text(self.built.program)
+
+    def has_classes(self, t: shapes.Type) -> bool:
+        match t:
+            case shapes.Tuple(items):
+                return any(map(self.has_classes, items))
+            case shapes.Array(element):
+                return self.has_classes(element)
+        return not isinstance(t, shapes.Scalar)
+
+    def rebuilt(self, results: Sequence[Any], t: shapes.Type, arguments: Sequence[Any]) -> Any:
+        if not self.has_classes(t):
+            return super().rebuilt(results, t, arguments)
+        return _Rebuilder(results, self.built, arguments).value(t)
+
+
+def _classes(value: object) -> Iterator[type[Value]]:
+    """The records of the language with a name that a value is, or has as a part."""
+    if isinstance(value, Value) and not isinstance(value, SumValue) and type(value).__name__ != "Record":
+        yield type(value)
+    fields = None if isinstance(value, SumValue | list) else fields_of(value)
+    for part in fields.values() if fields is not None else value if type(value) is tuple else ():
+        yield from _classes(part)
+
+
+class _Rebuilder(Rebuilder):
+    """Records come back in the classes that the program was written with, or that the arguments had."""
+
+    def __init__(self, results: Sequence[Any], built: Built, arguments: Sequence[Any]) -> None:
+        super().__init__(results)
+        self.classes = built.classes
+        self.found: dict[tuple[str, ...], dict[object, None]] = {}
+        for cls in (*built.classes.values(), *built.anonymous):
+            self.found.setdefault(record_fields(cls) or (), {})[cls] = None
+        for a in arguments:
+            self._see(a)
+
+    def _see(self, value: Any) -> None:
+        fields = None if isinstance(value, SumValue) else fields_of(value)
+        if fields is not None:
+            cls = dict if isinstance(value, Mapping) or type(value) in selves else type(value)
+            self.found.setdefault(tuple(fields), {})[cls] = None
+        parts: Iterable[Any] = fields.values() if fields is not None else value if type(value) is tuple else ()
+        for part in parts:
+            self._see(part)
+
+    def record(self, name: str, fields: tuple[str, ...]) -> Callable[..., Any]:
+        if name in self.classes:
+            return self.classes[name]
+        if name:
+            return super().record(name, fields)
+        found = list(self.found.get(fields, {dict: None}))
+        if len(found) > 1:
+            names = " and ".join(sorted(getattr(c, "__name__", "") for c in found))
+            raise errors.TypeError("DV0614", f"{names} have the same fields ({', '.join(fields)}): which one comes back is not clear",
+                                   help="write the types of the fields in the classes")
+        if found == [dict]:
+            return lambda *parts: dict(zip(fields, parts, strict=True))
+        made: Callable[..., Any] = found[0]  # type: ignore[assignment]
+        return made
+
+    def ctor(self, t: shapes.Sum, tag: int) -> Callable[..., Any]:
+        known = self.classes.get(t.ctors[tag][0])
+        return known if known is not None else super().ctor(t, tag)

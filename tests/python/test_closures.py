@@ -1,0 +1,120 @@
+"""Closures look names up when they are called; variables of loops keep what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import derivant as dv
+import numpy as np
+import pytest
+
+X = np.array([1.0, -2.0, 3.0])
+
+
+def used_before_it_is_defined(x):
+    def g(y):
+        return h(y) + k
+
+    def h(y):
+        return y * 2
+
+    k = 5.0
+    return g(x[0])
+
+
+def lambdas(x):
+    f = lambda y: g(y) + 1
+    g = lambda y: h(y) * 2
+    h = lambda y: y - 3
+    return f(x[1])
+
+
+def in_a_branch(x):
+    if x[0] > 0:
+        def g(y):
+            return y * scale
+
+        scale = x[2]
+        r = g(x[1])
+    else:
+        r = 0.0
+    return r
+
+
+def defined_in_a_loop(x):
+    s = 0.0
+    for i in range(3):
+        def g(y):
+            return h(y) * i  # noqa: B023
+
+        def h(y):
+            return y + 1
+
+        s += g(x[i])
+    return s
+
+
+def inner_loop_that_does_not_run_at_last(x):
+    for i in range(3):
+        for j in range(2 - i):
+            last = x[i] + j
+    return last
+
+
+def several_of_them(x):
+    n = 0
+    for i in range(3):
+        for j in range(2 - i):
+            last = x[i] * j
+            other = (last, i)
+            n += 1
+    return last + n + other[1]
+
+
+def in_some_steps(x):
+    for t in x:
+        if t > 0:
+            last = t
+    return last
+
+
+def until_it_is_there(x):
+    i = 0
+    while True:
+        if x[i] < 0:
+            found = x[i] * i
+            break
+        i += 1
+    return found
+
+
+def before_continue(x):
+    for t in x:
+        if t < 0:
+            continue
+        y = t * t
+    return y
+
+
+FUNCTIONS = [used_before_it_is_defined, lambdas, in_a_branch, defined_in_a_loop, inner_loop_that_does_not_run_at_last,
+             several_of_them, in_some_steps, until_it_is_there, before_continue]
+
+
+@pytest.mark.parametrize("f", FUNCTIONS, ids=lambda f: f.__name__)
+def test_as_in_python(f: Callable[..., Any]) -> None:
+    assert dv.jit(f)(X) == f(X)
+    h = 1e-6
+    directions = np.eye(3)
+    wanted = [(f(X + h * d) - f(X - h * d)) / (2 * h) for d in directions]
+    np.testing.assert_allclose(dv.grad(f)(X), wanted, atol=1e-7)
+
+
+@pytest.mark.parametrize("f, x", [
+    (in_some_steps, -np.ones(3)), (before_continue, -np.ones(3)), (in_some_steps, np.ones(0)),
+])
+def test_variables_that_no_step_gives_a_value(f: Callable[..., Any], x: Any) -> None:
+    with pytest.raises(UnboundLocalError):
+        f(x)
+    with pytest.raises(dv.AssertError, match="has no value"):
+        dv.jit(f)(x)
