@@ -148,7 +148,7 @@ class _Rebuilder(Rebuilder):
     def _see(self, value: Any) -> None:
         fields = None if isinstance(value, SumValue) else fields_of(value)
         if fields is not None:
-            cls = dict if isinstance(value, dict | _Self) else type(value)
+            cls = type(value) if isinstance(value, Value | tuple) or dataclasses.is_dataclass(value) else dict
             self.found.setdefault(tuple(fields), {})[cls] = None
         parts: Iterable[Any] = fields.values() if fields is not None else value if type(value) is tuple else ()
         for part in parts:

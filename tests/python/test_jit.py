@@ -15,6 +15,7 @@ import textwrap
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import derivant as dv
@@ -289,6 +290,11 @@ def test_vmap_sizes() -> None:
 class Pair(NamedTuple):
     a: float
     b: Any
+
+
+def test_mappings_come_back_as_dicts() -> None:
+    given = MappingProxyType({"a": 2.0, "b": 3.0})
+    assert dv.grad(lambda p: p["a"] * p["b"])(given) == {"a": 3.0, "b": 2.0}
 
 
 def test_vmap_of_pytrees() -> None:

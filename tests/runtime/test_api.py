@@ -301,6 +301,19 @@ def test_transforms_refuse(m: dv.Module, call: Any, text: str) -> None:
 # ---------------------------------------------------------------- errors
 
 
+def test_functions_that_can_only_be_applied_inside_are_named() -> None:
+    module = dv.compile("def twice(x: f64, f: f64 -> f64) -> f64 = f(f(x))")
+    with pytest.raises(dv.Error) as info:
+        module.twice(1.0, np.sin)
+    assert info.value.code == "DV0614" and info.value.span is not None and info.value.span.col == 19
+
+
+def test_numbers_of_other_libraries(m: dv.Module) -> None:
+    jnp = pytest.importorskip("jax.numpy")
+    assert m.square(jnp.asarray(1.5)) == 2.25
+    assert m.square(jnp.asarray([1.5, 2.0])).tolist() == [2.25, 4.0]
+
+
 def test_argument_errors_name_the_parameter(m: dv.Module) -> None:
     with pytest.raises(dv.TypeError) as info:
         m.square("3")
