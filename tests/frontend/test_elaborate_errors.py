@@ -109,6 +109,8 @@ def f(y: f64) = y""",
      "DV0301", "write i < n"),
     ("def f(x: f64) = [sin, cos]",
      "DV0317", ""),
+    ("type W = V(f64 -> f64) | E",
+     "DV0317", "a function may not be a field (V)"),
     ("""type W = V(f64[n]) | E
 def f(v: f64[n]) = [V(v), E]""",
      "DV0317", "its payloads hold arrays"),
@@ -118,6 +120,11 @@ def f(v: f64[n]) = [(1, V(v * x)) for x in v]""",
     ("""type W = V(f64[n]) | E
 def f(v: (W, f64)[n]) = 1""",
      "DV0317", "its payloads hold arrays"),
+    ("""def table(n: i64) -> f64[n] = zeros(n)
+def f(v: i64[m]) = table(v)""",
+     "DV0313", "cannot be ragged"),
+    ("def f(v: i64[m]) = map(fn n -> zeros(n), v)",
+     "DV0313", "cannot be ragged"),
     ("def f(x: f64) = x + true",
      "DV0308", ""),
     ("""def f(g: f64 -> f64) = f(fn x -> g(g(x)))(1)
