@@ -156,7 +156,7 @@ class _Rebuilder(Rebuilder):
 
     def record(self, name: str, fields: tuple[str, ...]) -> Callable[..., Any]:
         if name in self.classes:
-            return self.classes[name]
+            return _making(self.classes[name])
         if name:
             return super().record(name, fields)
         found = list(self.found.get(fields, {dict: None}))
@@ -166,12 +166,24 @@ class _Rebuilder(Rebuilder):
                                    help="write the types of the fields in the classes")
         if found == [dict]:
             return lambda *parts: dict(zip(fields, parts, strict=True))
-        made: Callable[..., Any] = found[0]  # type: ignore[assignment]
-        return made
+        return _making(found[0])  # type: ignore[arg-type]
 
     def ctor(self, t: shapes.Sum, tag: int) -> Callable[..., Any]:
         known = self.classes.get(t.ctors[tag][0])
-        return known if known is not None else super().ctor(t, tag)
+        return _making(known) if known is not None else super().ctor(t, tag)
+
+
+def _making(cls: type) -> Callable[..., Any]:
+    """The class as a function of its fields; some have reasons of their own to refuse values."""
+
+    def make(*parts: Any) -> Any:
+        try:
+            return cls(*parts)
+        except Exception as e:
+            raise errors.TypeError("DV0614", f"the result is a {cls.__name__}, but it refuses its values ({type(e).__name__}: {e})",
+                                   help="a dict, a NamedTuple or a dataclass without checks takes any values") from e
+
+    return make
 
 
 # ---------------------------------------------------------------- what the reader asks

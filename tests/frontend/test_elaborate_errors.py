@@ -125,6 +125,8 @@ def f(v: i64[m]) = table(v)""",
      "DV0313", "cannot be ragged"),
     ("def f(v: i64[m]) = map(fn n -> zeros(n), v)",
      "DV0313", "cannot be ragged"),
+    ("def f(p: f64[9223372036854775808]) = sum(p)",
+     "DV0103", "too large for i64"),
     ("def f(x: f64) = x + true",
      "DV0308", ""),
     ("""def f(g: f64 -> f64) = f(fn x -> g(g(x)))(1)

@@ -251,7 +251,7 @@ class Maker:
             if s == "n + 1":
                 return one("n") + 1
             new = self.rng.choice((0, 1, 2, 3, 3, 4, 5))
-            known = s if isinstance(s, int) else self.sizes.setdefault(s, new)
+            known = s if isinstance(s, int) else max(self.sizes.setdefault(s, new), 0)
             if new == known or self.open or self.rng.random() > self.hostility * 0.2:
                 return known
             self.sizes_differ = True

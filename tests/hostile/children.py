@@ -1,8 +1,8 @@
 """Hostile work is done in children: a process that has imported everything forks one for each batch.
 
-    for failure in examine(work, range(300)): …
+    for failure in examine(made, work, range(300)): …
 
-`work(k, note)` raises AssertionError where a promise is broken.  It says by `note` what it does at the moment;
+`work(made(k), note)` raises AssertionError where a promise is broken.  It says by `note` what it does at the moment;
 behind a `note(…, endless=True)` it may take more time than it has, as a program that runs for ever does.
 A child that dies takes only the work with it that it was at; the others of its batch go on in a new child.
 The process that calls this must have one thread, so tests call it through `serve`.
@@ -11,6 +11,7 @@ The process that calls this must have one thread, so tests call it through `serv
 from __future__ import annotations
 
 import faulthandler
+import functools
 import gc
 import json
 import os
@@ -24,7 +25,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 
 SECONDS = 2.0  # of processor time, for each work
 MEMORY = 1 << 30  # beyond what the imported process maps
@@ -36,7 +37,7 @@ class Note(Protocol):
     def __call__(self, stage: str, endless: bool = False) -> None: ...
 
 
-Work = Callable[[int, Note], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,29 +52,33 @@ class Failure:
 # ---------------------------------------------------------------- the parent
 
 
-def examine(work: Work, indices: Iterable[int], batch: int = 25) -> Iterator[Failure]:
-    """The failures among these works, in order."""
+def examine(made: Callable[[int], T], work: Callable[[T, Note], None], indices: Iterable[int], batch: int = 50) -> Iterator[Failure]:
+    """The failures among these works, in order; `made` takes time of its own."""
     gc.collect()
     gc.freeze()
     waiting = iter(indices)
     todo: list[int] = []
+    total = 0
     while True:
         todo += [k for _, k in zip(range(batch - len(todo)), waiting, strict=False)]
         if not todo:
             return
-        found, done = _batch(work, todo)
+        found, done = _batch(lambda k: functools.partial(work, made(k)), todo)
         del todo[:done]
+        total += done
+        if total // 1000 > (total - done) // 1000:
+            print(f"{total // 1000} thousand", file=sys.stderr, flush=True)
         yield from found
 
 
-def _batch(work: Work, todo: list[int]) -> tuple[list[Failure], int]:
+def _batch(prepared: Callable[[int], Callable[[Note], None]], todo: list[int]) -> tuple[list[Failure], int]:
     """The failures of one child, and how many works it has finished or died at."""
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as said:
         child = os.fork()
         if child == 0:
             os.close(reading)
-            _child(work, todo, writing, said.fileno())
+            _child(prepared, todo, writing, said.fileno())
         os.close(writing)
         found: list[Failure] = []
         done, stage, endless, blocked = 0, "", False, False
@@ -116,7 +121,7 @@ def _ending(status: int) -> str:
 # ---------------------------------------------------------------- the child
 
 
-def _child(work: Work, todo: list[int], writing: int, said: int) -> NoReturn:
+def _child(prepared: Callable[[int], Callable[[Note], None]], todo: list[int], writing: int, said: int) -> NoReturn:
     """Does the works and tells of each; the interval timer, whose default action is to kill, counts its time."""
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
@@ -138,10 +143,11 @@ def _child(work: Work, todo: list[int], writing: int, said: int) -> NoReturn:
         tell("at", stage, endless)
 
     for k in todo:
+        work = prepared(k)
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         before = os.fstat(2).st_size
         try:
-            work(k, note)
+            work(note)
         except AssertionError as e:
             tell("failed", k, at[0], str(e)[-4000:])
         except BaseException:  # noqa: BLE001  # this is what must not happen

@@ -201,7 +201,7 @@ def _nested(rng: Rng, e: str) -> str:
         case 4:
             return f"({e})" + "[0]" * n
         case 5:
-            return "(if true then " * n + e + f" else {e})" * n if len(e) * n < 50_000 else e
+            return "(if true then " * n + e + f" else {e})" * n if len(e) * n < 20_000 else e
         case 6:
             return "".join(f"if x_ == {k} then {k} else " for k in range(n)) + e
         case 7:
@@ -211,7 +211,7 @@ def _nested(rng: Rng, e: str) -> str:
         case 9:
             return "(fn x_ -> " * n + e + ")" * n
         case 10:
-            return "[" + ", ".join([e] * n) + "]" if len(e) * n < 50_000 else e
+            return "[" + ", ".join([e] * n) + "]" if len(e) * n < 20_000 else e
         case 11:
             return "sum(" * n + e + "".join(f" for i{k}_ < 2)" for k in range(n))
         case 12:

@@ -48,7 +48,7 @@ def look(text: str, rng: random.Random, note: Note) -> None:
     if rng.random() < 0.25 and len(text) < 50_000 and not (refused is not None and refused.code.startswith("DV01")):
         note("format")
         check_format(text)
-    if module is not None and len(text) < 10_000 and rng.random() < 0.3:
+    if module is not None and len(text) < 10_000 and rng.random() < 0.12:
         check_runs(text, module, rng, note)
 
 
@@ -131,7 +131,7 @@ def check_runs(text: str, module: Any, rng: random.Random, note: Note) -> None:
             continue
         assert not isinstance(native, Error), f"{g.__name__} of {args}: machine code says\n{native}\nthe interpreter {interpreted}"
         loose = g is not f or _DERIVATIVE.search(text) is not None
-        assert same(native, interpreted, loose), f"{g.__name__} of {args}: machine code gives\n{native}\nthe interpreter {interpreted}"
+        assert same(native, interpreted, loose) or not same(interpreted, g(*nudged(args)), loose), f"{g.__name__} of {args}: machine code gives\n{native}\nthe interpreter {interpreted}"
 
 
 def value_of(t: shapes.Type, rng: random.Random, sizes: dict[str, int], name: str, depth: int = 0) -> Any:
@@ -146,7 +146,7 @@ def value_of(t: shapes.Type, rng: random.Random, sizes: dict[str, int], name: st
         case shapes.Array(shapes.Scalar(kind), wanted):
             shape = tuple(s if isinstance(s, int) else sizes.setdefault(s, rng.randrange(5)) if shapes.is_name(s) else rng.randrange(4)
                           for s in wanted)
-            if np.prod(shape, dtype=float) > 1e6 or any(n < 0 for n in shape):
+            if not all(0 <= n < 1000 for n in shape) or np.prod(shape) > 1e6:
                 raise LookupError(t)
             values = np.random.default_rng(rng.randrange(1000)).normal(1, 1, shape).round(3)
             return (values > 1) if kind == "bool" else values.astype(DTYPES[kind])
@@ -161,6 +161,17 @@ def value_of(t: shapes.Type, rng: random.Random, sizes: dict[str, int], name: st
             rank = rng.randrange(3) if given is None else len(given)
             return value_of(shapes.Array(shapes.Scalar("f64"), ("n", "m", "k")[:rank]) if rank else shapes.Scalar("f64"), rng, sizes, name)
     raise LookupError(t)
+
+
+def nudged(value: Any) -> Any:
+    """A value with floats that differ by some units in the last place: what changes much by that is rounding."""
+    if isinstance(value, tuple):
+        return tuple(map(nudged, value))
+    if isinstance(value, dict):
+        return {k: nudged(v) for k, v in value.items()}
+    if np.asarray(value).dtype.kind != "f":
+        return value
+    return value * value.dtype.type(1 + (1e-14 if value.dtype.itemsize == 8 else 1e-6))
 
 
 def same(a: Any, b: Any, loose: bool) -> bool:
@@ -186,16 +197,16 @@ def same(a: Any, b: Any, loose: bool) -> bool:
 def failures(seed: int, first: int, count: int) -> Iterator[Failure]:
     """What fails among these mutants, each with a smaller text that fails as well."""
 
-    def work(index: int, note: Note) -> None:
-        note("mutate")
-        look(mutant(seed, index), random_of(seed + 1, index), note)
+    def made(index: int) -> tuple[str, random.Random]:
+        return mutant(seed, index), random_of(seed + 1, index)
 
-    for text in corpus():  # what is read once is read here
+    format_source(Source(NAME, "let x = 1\n"))  # what is made once is made here, and not in each child
+    for text in corpus():
         subtrees(text)
         tokens(text)
         with contextlib.suppress(Error):
             dv.compile(text)
-    for f in examine(work, range(first, first + count)):
+    for f in examine(made, lambda given, note: look(*given, note), range(first, first + count)):
         yield replace(f, why=f"{f.why}\n---- of\n{smaller(mutant(seed, f.index), seed, f.index)}")
 
 
@@ -206,11 +217,7 @@ def smaller(text: str, seed: int, index: int) -> str:
         lines = text.split("\n")
         shorter = ["\n".join(lines[:k] + lines[k + step:]) for k in range(0, len(lines), step)]
         tries -= len(shorter)
-
-        def work(k: int, note: Note, shorter: list[str] = shorter) -> None:
-            look(shorter[k], random_of(seed + 1, index), note)
-
-        found = next(examine(work, range(len(shorter)), 1), None)
+        found = next(examine(shorter.__getitem__, lambda t, note: look(t, random_of(seed + 1, index), note), range(len(shorter)), 1), None)
         text, step = (shorter[found.index], step) if found else (text, step // 2)
     return text
 

@@ -38,4 +38,4 @@ def test_every_sort_of_harm_is_noticed() -> None:
 
 
 if __name__ == "__main__":
-    answer(examine(harm, range(9), batch=5))
+    answer(examine(int, harm, range(9), batch=5))
