@@ -114,9 +114,12 @@ def in_bytes(rng: Rng, text: str) -> str:
     return data.decode("utf-8", rng.choice(("replace", "surrogateescape", "ignore")))
 
 
-STRANGE = ("\0", "\x01", "\x1b", "\x7f", "\x85", "\u200b", "\u2028", "\ufeff", "\ufffe", "\U0001f600", "\ud800", "\udfff", "é", "e\u0301",
-           "ﬁ", "Ⅳ", "²", "₁", "θ", "ß", "İ", "\u0130", "٣", "𝟙", "中", "\u202e", "\u0300" * 50, "\t", "\r", "\r\n", "\n", "\v", "\f",
-           "'", '"', "\\", "`", "#", "(", "[", "{", ")", "]", "}", "_", ".", "..", "...", ":", ";", "|", "->", "=>", "=", "==", "**")
+STRANGE = ("\0", "\x01", "\x1b", "\x7f", "\x85", "\u200b", "\u2028", "\ufeff", "\ufffe", "\U0001f600", "\ud800",
+    "\udfff", "é", "e\u0301",
+           "ﬁ", "Ⅳ", "²", "₁", "θ", "ß", "İ", "\u0130", "٣", "𝟙", "中", "\u202e", "\u0300" * 50, "\t", "\r",
+           "\r\n", "\n", "\v", "\f",
+           "'", '"', "\\", "`", "#", "(", "[", "{", ")", "]", "}", "_", ".", "..", "...", ":", ";", "|", "->",
+           "=>", "=", "==", "**")
 
 
 @change(4)
@@ -237,9 +240,12 @@ def in_subtrees(rng: Rng, text: str) -> str:
             return text[:a] + text[c:d] + text[b:c] + text[a:b] + text[d:]
         case 2 if kind == "expr":
             e = text[a:b]
-            form = rng.choice(("{0} + {0}", "({0}, {0})", "[{0}, {0}]", "{0} @ {0}", "{0}({0})", "{0}[{0}]", "{0}'", "f64({0})", "f32({0})",
-                               "i64({0})", "sum({0})", "{0}.x", "{0} with [0] = {0}", "if {0} then {0} else {0}", "fn x_ -> {0}", "[{0} for i_ < 3]",
-                               "loop s_ = {0} for i_ < 3 do s_ + {0}", "sort({0})", "transpose({0})", "zeros({0})", "{0}[1:]", "not {0}", "stop_gradient({0})"))
+            form = rng.choice(("{0} + {0}", "({0}, {0})", "[{0}, {0}]", "{0} @ {0}", "{0}({0})", "{0}[{0}]",
+            "{0}'", "f64({0})", "f32({0})",
+                               "i64({0})", "sum({0})", "{0}.x", "{0} with [0] = {0}",
+                               "if {0} then {0} else {0}", "fn x_ -> {0}", "[{0} for i_ < 3]",
+                               "loop s_ = {0} for i_ < 3 do s_ + {0}", "sort({0})", "transpose({0})",
+                               "zeros({0})", "{0}[1:]", "not {0}", "stop_gradient({0})"))
             return text[:a] + form.format(e) + text[b:]
         case 3 if kind == "expr":
             return text[:a] + _nested(rng, text[a:b]) + text[b:]
@@ -259,9 +265,12 @@ def in_subtrees(rng: Rng, text: str) -> str:
             return text[:a] + other[x:y] + text[b:]
 
 
-NUMBERS = ("0", "1", "-1", "2", "3", "7", "64", "100", "1000", "1000000", "1000000000", "2147483647", "2147483648", "-2147483649", "4294967296",
-           "9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809", "18446744073709551616", "1" + "0" * 30,
-           "1" + "0" * 400, "9" * 5000, "0.0", "-0.0", "1e308", "1e309", "1e-320", "5e-324", "0.1", "1e16", "1e400000000", "inf", "nan", "-inf", "true", "pi", "(0 / 0)")
+NUMBERS = ("0", "1", "-1", "2", "3", "7", "64", "100", "1000", "1000000", "1000000000", "2147483647",
+    "2147483648", "-2147483649", "4294967296",
+           "9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809",
+           "18446744073709551616", "1" + "0" * 30,
+           "1" + "0" * 400, "9" * 5000, "0.0", "-0.0", "1e308", "1e309", "1e-320", "5e-324", "0.1", "1e16",
+           "1e400000000", "inf", "nan", "-inf", "true", "pi", "(0 / 0)")
 
 
 @change(12)
@@ -273,8 +282,10 @@ def in_numbers(rng: Rng, text: str) -> str:
     return text[:a] + rng.choice(NUMBERS) + text[b:]
 
 
-NAMES = ("x", "i", "n", "f64", "sin", "sum", "grad", "zeros", "len", "loop", "if", "where", "type", "T", "Some", "_", "θ", "x" * 3000, "n_", "fill",
-         "vjp", "jvp", "hessian", "concat", "map", "fold", "scan", "range", "shape", "solve", "f32", "i32", "bool", "pi", "inf", "along", "test",
+NAMES = ("x", "i", "n", "f64", "sin", "sum", "grad", "zeros", "len", "loop", "if", "where", "type", "T", "Some",
+    "_", "θ", "x" * 3000, "n_", "fill",
+         "vjp", "jvp", "hessian", "concat", "map", "fold", "scan", "range", "shape", "solve", "f32", "i32",
+         "bool", "pi", "inf", "along", "test",
          "unique", "filter", "sort", "while", "x₁", "self", "__class__", "None", "random", "key", "split")
 
 
@@ -296,7 +307,8 @@ LIKE = tuple(tuple(group.split()) for group in (
     "+ - * / // % ** @ ==", "< <= > >= == !=", "and or", "sin cos exp log sqrt tanh abs sigmoid lgamma erf floor f64 f32 i64 log1p relu sign round",
     "sum prod max min mean any all argmax argmin count logsumexp norm median variance std", "grad jacobian hessian value_and_grad grad(grad)",
     "sort cumsum cumprod reverse transpose flatten argsort softmax unique diag inv det cholesky trace", "concat stack outer dot kron solve",
-    "map filter fold scan", "zeros ones eye full range", "for", "i j k", "n m n-1 n+1", "0 1 2 -1", "0.0 1.0 2.0 0.5", "f64 f32 i64 bool", "then else", "do =",
+    "map filter fold scan", "zeros ones eye full range", "for", "i j k", "n m n-1 n+1", "0 1 2 -1",
+    "0.0 1.0 2.0 0.5", "f64 f32 i64 bool", "then else", "do =",
     "jvp vjp linearize hvp"))
 
 
@@ -310,8 +322,10 @@ def in_kind(rng: Rng, text: str) -> str:
     return text[:a] + rng.choice(group) + text[b:]
 
 
-SIZES = ("n", "m", "n + 1", "2*n", "0", "1", "-1", "3", "_", "n*n", "n//2", "n - 1", "1.5", "n, n", "n + m", "4000000000", "9223372036854775807", "k", "len(x)", "")
-TYPES = ("f64", "f32", "i64", "i32", "bool", "f64[n]", "i64[n, m]", "(f64, f64)", "{x: f64}", "f64 -> f64", "t", "t[n]", "T", "f64[n][m]", "(f64,)", "()")
+SIZES = ("n", "m", "n + 1", "2*n", "0", "1", "-1", "3", "_", "n*n", "n//2", "n - 1", "1.5", "n, n", "n + m",
+    "4000000000", "9223372036854775807", "k", "len(x)", "")
+TYPES = ("f64", "f32", "i64", "i32", "bool", "f64[n]", "i64[n, m]", "(f64, f64)", "{x: f64}", "f64 -> f64", "t",
+    "t[n]", "T", "f64[n][m]", "(f64,)", "()")
 
 
 @change(12)
@@ -357,7 +371,8 @@ def in_whole(rng: Rng, text: str) -> str:
         case 9:
             return text + "\n" + text
         case 10:
-            return rng.choice(("", "\n", " ", "#", "\0", "(" * 10_000, '"', "def", "let x =", "\ufeff", "def f(x) = f(x)\n", "[" * 300 + "\n"))
+            return rng.choice(("", "\n", " ", "#", "\0", "(" * 10_000, '"', "def", "let x =", "\ufeff",
+            "def f(x) = f(x)\n", "[" * 300 + "\n"))
         case 11:
             return text.replace(" ", rng.choice(("  ", "\t", "\u00a0", "")))
         case 12:
@@ -377,8 +392,10 @@ def in_calls(rng: Rng, text: str) -> str:
     if not there:
         return in_subtrees(rng, text)
     _, a, b = rng.choice(there)
-    form = rng.choice(("grad({0})", "jacobian({0})", "hessian({0})", "value_and_grad({0})", "{0}'", "{0}''", "jvp({0})", "vjp({0})", "hvp({0})",
-                       "grad(grad({0}))", "({0})", "{0}({0})", "vmap({0})", "linearize({0})", "map({0})", "grad({0}, wrt=1)"))
+    form = rng.choice(("grad({0})", "jacobian({0})", "hessian({0})", "value_and_grad({0})", "{0}'", "{0}''",
+    "jvp({0})", "vjp({0})", "hvp({0})",
+                       "grad(grad({0}))", "({0})", "{0}({0})", "vmap({0})", "linearize({0})", "map({0})",
+                       "grad({0}, wrt=1)"))
     return text[:a] + form.format(text[a:b]) + text[b:]
 
 

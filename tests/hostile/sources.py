@@ -45,7 +45,7 @@ def look(text: str, rng: random.Random, note: Note) -> None:
         refused = e
     if refused is not None:
         check_error(refused, text)
-    if rng.random() < 0.25 and len(text) < 50_000 and not (refused is not None and refused.code.startswith("DV01")):
+    if rng.random() < 0.25 and len(text) < 25_000 and not (refused is not None and refused.code.startswith("DV01")):
         note("format")
         check_format(text)
     if module is not None and len(text) < 10_000 and rng.random() < 0.12:
@@ -111,7 +111,7 @@ def check_runs(text: str, module: Any, rng: random.Random, note: Note) -> None:
     forms: list[Callable[[Function], Function]] = [lambda f: f]
     if rng.random() < 0.5:
         forms.append(rng.choice((dv.grad, dv.grad, dv.value_and_grad, dv.jacobian, dv.hessian)))
-    for form in forms:
+    for form in forms:  # derivatives after the value, if that is finite
         found: list[Any] = []
         for backend in ("llvm", "interpreter"):
             f = dv.compile(text, name=NAME, backend=backend)[name]
@@ -129,9 +129,12 @@ def check_runs(text: str, module: Any, rng: random.Random, note: Note) -> None:
         native, interpreted = found
         if isinstance(interpreted, Error) or isinstance(native, Error) and native.code == "DV0509":
             continue
+        if form is forms[0] and not finite(interpreted):
+            forms[1:] = []  # derivatives are simplified for finite values
         assert not isinstance(native, Error), f"{g.__name__} of {args}: machine code says\n{native}\nthe interpreter {interpreted}"
         loose = g is not f or _DERIVATIVE.search(text) is not None
-        assert same(native, interpreted, loose) or not same(interpreted, g(*nudged(args)), loose), f"{g.__name__} of {args}: machine code gives\n{native}\nthe interpreter {interpreted}"
+        if not same(native, interpreted, loose) and same(interpreted, g(*nudged(args)), loose):
+            raise AssertionError(f"{g.__name__} of {args}: machine code gives\n{native}\nthe interpreter {interpreted}")
 
 
 def value_of(t: shapes.Type, rng: random.Random, sizes: dict[str, int], name: str, depth: int = 0) -> Any:
@@ -161,6 +164,15 @@ def value_of(t: shapes.Type, rng: random.Random, sizes: dict[str, int], name: st
             rank = rng.randrange(3) if given is None else len(given)
             return value_of(shapes.Array(shapes.Scalar("f64"), ("n", "m", "k")[:rank]) if rank else shapes.Scalar("f64"), rng, sizes, name)
     raise LookupError(t)
+
+
+def finite(value: Any) -> bool:
+    """Whether all floats of a result are numbers."""
+    if isinstance(value, Value):
+        value = value._values
+    if isinstance(value, tuple):
+        return all(map(finite, value))
+    return np.asarray(value).dtype.kind != "f" or bool(np.isfinite(value).all())
 
 
 def nudged(value: Any) -> Any:
