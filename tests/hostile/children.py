@@ -133,17 +133,20 @@ def _child(prepared: Callable[[int], Callable[[Note], None]], todo: list[int], w
         resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    at = [""]
+    at = ("", False)
 
     def tell(*message: Any) -> None:
         os.write(writing, (json.dumps(message) + "\n").encode())
 
     def note(stage: str, endless: bool = False) -> None:
-        at[0] = stage
+        nonlocal at
+        if at[1]:  # what follows has all of its time again
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        at = stage, endless
         tell("at", stage, endless)
 
     for k in todo:
-        work = prepared(k)
+        work, at = prepared(k), ("", False)
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         before = os.fstat(2).st_size
         try:

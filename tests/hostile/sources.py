@@ -125,7 +125,7 @@ def check_runs(text: str, module: Any, rng: random.Random, note: Note) -> None:
             except Error as e:
                 check_error(e, text, running=True)
                 found.append(e)
-        note("compare")
+        note("compare", endless=True)
         native, interpreted = found
         if isinstance(interpreted, Error) or isinstance(native, Error) and native.code == "DV0509":
             continue

@@ -551,3 +551,10 @@ def test_stages_read_back(text: str, stage: str) -> None:
 
 def _numbers(v: Any) -> list[Any]:
     return [x for i in v for x in _numbers(i)] if isinstance(v, tuple) else [v]
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter"])
+def test_the_smallest_exponent_has_a_derivative(backend: str) -> None:
+    """There is no i64 below it for the exponent of the derivative."""
+    slope = dv.grad(dv.compile("def f(x: f64) = x ** -9223372036854775808", backend=backend).f)
+    assert [slope(x) for x in (1.0, -1.0, 2.0)] == [-(2.0**63), 2.0**63, 0.0]
