@@ -97,6 +97,8 @@ def _powi_x(x: F, n: F, r: F) -> F | Slope:
         if known is not None:
             return known
         k = int(n.constant)
+        if k == -(2**63):
+            return k * (r / x)  # there is no integer below
         return k * x if k == 2 else k * x.f("powi", F(x.b, Const(k - 1, "i64")))
     below = n.f("eq", 0).select(1, n) - 1
     return n.f(x.kind) * x.f("powi", below)

@@ -8,6 +8,7 @@ loop index first: sound, not complete, and what it can't prove costs a check and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -166,19 +167,46 @@ def poly_of(a: Atom) -> Poly:
 
 def _poly_of_var(v: Var) -> Poly:
     op = v.stmt.op if v.stmt else None
-    if isinstance(op, Prim) and v.type.kind == "i64":
-        match op.name, op.args:
-            case "add", (x, y):
-                return poly_of(x) + poly_of(y)
-            case "sub", (x, y):
-                return poly_of(x) - poly_of(y)
-            case "mul", (x, y):
-                return poly_of(x) * poly_of(y)
-            case "neg", (x,):
-                return -poly_of(x)
-            case ("floordiv" | "mod") as name, (x, y):
-                return quotient(name, poly_of(x), poly_of(y))
-    return of_factor(v)
+    if not isinstance(op, Prim) or v.type.kind != "i64" or op.name not in ("add", "sub", "mul", "neg", "floordiv", "mod"):
+        return of_factor(v)
+    x, *rest = map(poly_of, op.args)
+    y = rest[0] if rest else number(0)
+    if (weight(x) * weight(y) if op.name == "mul" else weight(x) + weight(y)) > HEAVIEST:
+        return of_factor(v)
+    match op.name:
+        case "add":
+            return x + y
+        case "sub":
+            return x - y
+        case "mul":
+            return x * y
+        case "neg":
+            return -x
+    return quotient(op.name, x, y)
+
+
+HEAVIEST = 400
+"""Integers that are more than sizes (hashes, random bits) have polynomials without end: beyond this they are opaque."""
+
+
+def weight(p: Poly) -> int:
+    """How many factors and terms stand in a polynomial."""
+    return sum(1 + sum(1 if isinstance(f, Var) else weight(f.left) + weight(f.right) for f in m) for m in p.terms)
+
+
+def substituted(p: Poly, at: Callable[[Var], Poly | None]) -> Poly | None:
+    """`p.substitute(at)`, or None if that is too heavy."""
+
+    def most(q: Poly) -> int:
+        return sum(math.prod(map(most_of, m)) for m in q.terms)
+
+    def most_of(f: Factor) -> int:
+        if not isinstance(f, Var):
+            return most(f.left) + most(f.right)
+        new = at(f)
+        return 1 if new is None else weight(new)
+
+    return p.substitute(at) if most(p) <= HEAVIEST else None
 
 
 def same_size(a: Atom, b: Atom) -> bool:

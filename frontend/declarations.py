@@ -276,6 +276,8 @@ class Declarations:
                     found_.append((c, tuple(ty.map_sizes(
                         self._closed(t, sig), lambda p: p if p is not None and p.constant is not None else None)
                         for t in payload)))
+                    if any(map(ty.has_function, found_[-1][1])):
+                        raise TypeError("DV0317", f"a function may not be a field ({c})", d.span)
                 decl.ctors = tuple(found_)
                 return ty.SumT(decl)
         body = d.body

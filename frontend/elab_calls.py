@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..compiler.build import array_type, bind_sizes
 from ..compiler.errors import Label, NameError, SizeError, Span
 from ..compiler.ir import Atom, Block, Const, Function, Scalar, Var
-from ..compiler.sizes import Poly, poly_of
+from ..compiler.sizes import Poly, poly_of, substituted
 from . import syntax as sx
 from . import types as ty
 from . import values as vs
@@ -403,7 +403,7 @@ class Calls(Patterns):
             if v.type == Scalar("i64"):
                 p = poly_of(r)
                 if all(u in env for u in p.vars()):
-                    v.poly = p.substitute(lambda u: poly_of(env[u]) if env[u].type == Scalar("i64") else None)
+                    v.poly = substituted(p, lambda u: poly_of(env[u]) if env[u].type == Scalar("i64") else None)
         return rebuild(f.result, vars[f.hidden:])
 
     def add_rule(self, c: Closure, f: Compiled) -> None:

@@ -189,15 +189,9 @@ class Generators(Calls):
 
     def check_cells(self, pairs: Pairs, block: Block, vars: Sequence[Var], span: Span) -> None:
         """Only what may be an element, and no sizes that differ from element to element."""
-        inner: set[Var] | None = None
         for _, v in pairs:
             self.check_element(v, span)
-            for x in leaves(v):
-                for s in x.shape:
-                    inner = self.defined_in(block, *vars) if inner is None else inner
-                    if self.escapes(s, inner):
-                        raise SizeError("DV0313", "an array cannot be ragged: its elements have size "
-                                        f"{poly_of(s)!r}, which differs from element to element", span)
+        self.not_ragged([v for _, v in pairs], block, vars, span)
 
     def nonneg_cells(self, pairs: Pairs, block: Block) -> None:
         """The sizes of what a loop collects are checked before it: it may not run, and its result has them."""

@@ -72,10 +72,8 @@ class Indexing(Into):
             if isinstance(e, sx.Slice):
                 items.append(self.range_of(e, axes[k], env))
                 continue
-            literal = from_end(e)
-            if literal is not None:
-                i: Atom = self.fold("sub", axes[k], integer(literal))
-            else:
+            i = self.from_end(e, axes[k])
+            if i is None:
                 v = self.elaborate(e, env)
                 i = self.scalar(v, "i64", "an index", e.span)
                 safe = self.note_index(e, v, i, axes[k], env) and safe
@@ -86,6 +84,14 @@ class Indexing(Into):
                 self.static_bounds(i, axes[k], e.span)
             items.append(i)
         return items, safe
+
+    def from_end(self, e: sx.Expr, size: Atom) -> Atom | None:
+        """The place of a literal index `-k`, which counts from the end."""
+        if isinstance(e, sx.Unary) and e.op == "-" and isinstance(e.operand, sx.Num) and isinstance(e.operand.value, int):
+            with self.at(e.span):
+                self.check_width(e.operand.value, "i64")
+            return self.fold("sub", size, integer(e.operand.value))
+        return None
 
     def static_bounds(self, i: Atom, size: Atom, span: Span) -> None:
         """A constant index outside a constant size, where no guard stands before it."""
@@ -145,9 +151,9 @@ class Indexing(Into):
     def bound(self, e: sx.Expr | None, size: Atom, env: Env) -> Atom | None:
         if e is None:
             return None
-        literal = from_end(e)
-        if literal is not None:
-            return self.fold("sub", size, integer(literal))
+        place = self.from_end(e, size)
+        if place is not None:
+            return place
         return self.scalar(self.elaborate(e, env), "i64", "the bound of a slice", e.span)
 
     # ------------------------------------------------ with
@@ -288,12 +294,5 @@ def strip(e: sx.Expr) -> sx.Expr:
     while isinstance(e, sx.Paren):
         e = e.inner
     return e
-
-
-def from_end(e: sx.Expr) -> int | None:
-    """The k of a literal index `-k`."""
-    if isinstance(e, sx.Unary) and e.op == "-" and isinstance(e.operand, sx.Num) and isinstance(e.operand.value, int):
-        return e.operand.value
-    return None
 
 

@@ -138,6 +138,8 @@ class Types(Ops):
             case sx.Paren(_, inner):
                 return self.size_poly(inner, sig)
             case sx.Num(span, int(n)):
+                with self.at(span):
+                    self.check_width(n, "i64")
                 return number(n)
             case sx.Name(span, name):
                 return self.size_name(name, span, sig)

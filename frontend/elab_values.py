@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..compiler.build import array_type
-from ..compiler.errors import Span, SyntaxError
+from ..compiler.errors import SizeError, Span, SyntaxError
 from ..compiler.ir import (
     FLOATS,
     Atom,
@@ -65,6 +65,15 @@ class Values(Base):
                             span)
         return axes[axis]
 
+    def not_ragged(self, cells: Sequence[Value], block: Block, vars: Sequence[Var], span: Span | None) -> None:
+        """No sizes that differ from element to element: that are known only in the block, or are these variables."""
+        inner: set[Var] | None = None
+        for size in (s for v in cells for x in leaves(v) for s in x.shape):
+            inner = self.defined_in(block, *vars) if inner is None else inner
+            if self.escapes(size, inner):
+                raise SizeError("DV0313", "an array cannot be ragged: its elements have size "
+                                f"{poly_of(size)!r}, which differs from element to element", span)
+
     def check_element(self, v: Value, span: Span) -> None:
         if (why := ty.no_element(vs.type_of(v))) is not None:
             self.type_error("DV0317", why, span)
@@ -109,13 +118,16 @@ class Values(Base):
             k = len(done)
             if k == len(extents):
                 return f(done)
+            i = Var(names[k % len(names)], Scalar("i64"), extent=extents[k], nonneg=True)
             cell: list[Value] = []
 
-            def body(i: Var, _: tuple[Var, ...]) -> tuple[Sequence[Atom], Sequence[tuple[str, Atom]]]:
+            def fill() -> list[Atom]:
                 cell.append(go((*done, i)))
-                return (), [("build", x.atom) for x in leaves(cell[0])]
+                return [x.atom for x in leaves(cell[0])]
 
-            outs = self.b.loop(extents[k], body, index=names[k % len(names)])
+            block = self.region(fill)
+            self.not_ragged(cell, block, [i], self.b.prov.span)
+            outs = self.b.emit_loop(Loop(i, extents[k], (), (), None, block, ("build",) * len(block.results)))
             return self.collected(cell[0], (extents[k],), outs)
 
         return go(())

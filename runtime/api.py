@@ -94,6 +94,8 @@ class Module:
         return None
 
     def __getitem__(self, name: str) -> Function:
+        if not isinstance(name, str):
+            raise errors.TypeError("DV0607", f"a function of a module is found by its name, not by a {type(name).__name__}")
         return self._function(name)
 
     def __dir__(self) -> list[str]:
@@ -114,6 +116,8 @@ def compile(text: str, *, name: str = "<text>", backend: str | None = None) -> M
     """The module of a program's text; errors of the whole program are raised here."""
     if not isinstance(text, str):
         raise errors.TypeError("DV0607", f"dv.compile takes a program's text, not a {type(text).__name__}")
+    if not isinstance(name, str):
+        raise errors.TypeError("DV0607", f"dv.compile: name is a text, not a {type(name).__name__}")
     if len(text) > data.MAX_SOURCE:
         raise errors.ValueError_("DV0603", f"{name} is larger than {data.MAX_SOURCE >> 20} MiB: too large for a program")
     module = Module(Unit(Source(name, text), None, backend))
@@ -337,7 +341,7 @@ def _function(transform: str, f: object) -> Function:
 def _by_name(
     transform: str, f: Callable[..., Any], argnums: Argnums, argnames: str | Sequence[str] | None, has_aux: bool
 ) -> Function:
-    f = _function(transform, f)
+    f, has_aux = _function(transform, f), bool(has_aux)
     positions, bare = _positions(transform, f, argnums, argnames)
 
     def make() -> Function:
@@ -367,8 +371,15 @@ def _with_aux(transform: str, f: Function, wrt: str) -> str:
 def _positions(transform: str, f: Function, argnums: Argnums, argnames: str | Sequence[str] | None) -> tuple[list[int], bool]:
     """Positions among the free parameters, and whether the result is bare."""
     names = [p.name for p in f.params]
+
+    def listed(what: str, given: Any) -> list[Any]:
+        try:
+            return list(given)
+        except TypeError:
+            raise errors.TypeError("DV0606", f"dv.{transform}: {what} {given!r}: give one, or a sequence of them", f.span) from None
+
     if argnames is not None:
-        wanted = [argnames] if isinstance(argnames, str) else list(argnames)
+        wanted = [argnames] if isinstance(argnames, str) else listed("argnames", argnames)
         for w in wanted:
             if w not in names:
                 raise errors.TypeError(
@@ -379,7 +390,7 @@ def _positions(transform: str, f: Function, argnums: Argnums, argnames: str | Se
             raise errors.TypeError("DV0606", f"dv.{transform}: argnames must name parameters once each", f.span)
         return [names.index(w) for w in wanted], isinstance(argnames, str)
     bare = isinstance(argnums, (int, np.integer))
-    numbers: list[Any] = [argnums] if isinstance(argnums, (int, np.integer)) else list(argnums)
+    numbers: list[Any] = [argnums] if isinstance(argnums, (int, np.integer)) else listed("argnums", argnums)
     out: list[int] = []
     for n in numbers:
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not -len(names) <= n < len(names):

@@ -30,7 +30,7 @@ def explain(instance: Instance, stage: str | None) -> str:
     """The text of one stage, or the overview."""
     if stage is None:
         return _overview(instance)
-    if stage not in STAGES:
+    if not isinstance(stage, str) or stage not in STAGES:
         raise errors.ValueError_("DV0613", f"there is no stage {stage}", help=f"there are: {', '.join(STAGES)}")
     match stage:
         case "parsed":

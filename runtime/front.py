@@ -123,7 +123,12 @@ class Front:
             elif default is not None:
                 given = ("value", text_at(default.span))
             s = p.span
-            params.append(Param(p.name, shapes.Any() if t is None else outside(t), given, (s.line, s.col, s.end_line, s.end_col)))
+            try:
+                seen = shapes.Any() if t is None else outside(t)
+            except errors.Error as e:
+                e.span = s
+                raise
+            params.append(Param(p.name, seen, given, (s.line, s.col, s.end_line, s.end_col)))
         result = fn.typed.ret
         if result is None and is_mono(fn):
             compiled = self.module.elab.mono(fn, fn.code.span)

@@ -377,13 +377,14 @@ def _shown_default(kind: str, text: str) -> object:
 
 def _lifted(t: shapes.Type, value: Any) -> shapes.Type:
     """A function of scalars takes arrays of one shape as well."""
-    if isinstance(value, (list, tuple)):
+    rank = 0
+    if isinstance(value, np.ndarray):
+        rank = value.ndim
+    elif isinstance(value, (list, tuple, range)) or hasattr(type(value), "__array__"):
         try:
             rank = np.ndim(value)
-        except (ValueError, TypeError, OverflowError):
-            rank = 1  # the reader says what is wrong with it
-    else:
-        rank = value.ndim if isinstance(value, np.ndarray) else 0
+        except Exception:  # noqa: BLE001  # the argument's own; the reader says what is wrong with it
+            rank = 1
     return shapes.Array(t, tuple(f"s{axis}_" for axis in range(rank))) if rank else t
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +155,8 @@ class _Rebuilder(Rebuilder):
     def _see(self, value: Any) -> None:
         fields = None if isinstance(value, SumValue) else fields_of(value)
         if fields is not None:
-            cls = dict if isinstance(value, Mapping) or type(value) in selves else type(value)
+            own = isinstance(value, Value | tuple) or dataclasses.is_dataclass(value)
+            cls = type(value) if own and type(value) not in selves else dict
             self.found.setdefault(tuple(fields), {})[cls] = None
         parts: Iterable[Any] = fields.values() if fields is not None else value if type(value) is tuple else ()
         for part in parts:
@@ -163,7 +164,7 @@ class _Rebuilder(Rebuilder):
 
     def record(self, name: str, fields: tuple[str, ...]) -> Callable[..., Any]:
         if name in self.classes:
-            return self.classes[name]
+            return _making(self.classes[name])
         if name:
             return super().record(name, fields)
         found = list(self.found.get(fields, {dict: None}))
@@ -173,9 +174,21 @@ class _Rebuilder(Rebuilder):
                                    help="write the types of the fields in the classes")
         if found == [dict]:
             return lambda *parts: dict(zip(fields, parts, strict=True))
-        made: Callable[..., Any] = found[0]  # type: ignore[assignment]
-        return made
+        return _making(found[0])  # type: ignore[arg-type]
 
     def ctor(self, t: shapes.Sum, tag: int) -> Callable[..., Any]:
         known = self.classes.get(t.ctors[tag][0])
-        return known if known is not None else super().ctor(t, tag)
+        return _making(known) if known is not None else super().ctor(t, tag)
+
+
+def _making(cls: type) -> Callable[..., Any]:
+    """The class as a function of its fields; some have reasons of their own to refuse values."""
+
+    def make(*parts: Any) -> Any:
+        try:
+            return cls(*parts)
+        except Exception as e:
+            raise errors.TypeError("DV0614", f"the result is a {cls.__name__}, but it refuses its values ({type(e).__name__}: {e})",
+                                   help="a dict, a NamedTuple or a dataclass without checks takes any values") from e
+
+    return make

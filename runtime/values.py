@@ -7,7 +7,9 @@ NamedTuple or a dataclass; an array of records from a record of arrays, or a lis
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -115,13 +117,15 @@ class Reader:
         if type(value) is float and kind == "f64":
             return value
         found, plain = _kind_of_scalar(value), value
-        if found is None and isinstance(value, np.ndarray) and value.ndim == 0:
-            plain = value[()]
-            found = _kind_of_scalar(plain)
-        if found is None and not isinstance(value, (np.ndarray, np.generic)) and hasattr(value, "__index__") \
-                and not isinstance(value, type):
-            plain, found = int(value), "i64"
-        small = kind == "i32" and type(plain) is int and -(2**31) <= plain < 2**31
+        if found is None and hasattr(type(value), "__array__"):  # of other libraries too: their `__int__` rounds
+            value = value if isinstance(value, np.ndarray) else self._as_array(value, Array(Scalar(kind), ()), path)
+            if value.ndim == 0:
+                plain = value[()]
+                found = _kind_of_scalar(plain)
+        elif found is None and hasattr(type(value), "__index__"):
+            with foreign(value, path, self.function):
+                plain, found = operator.index(value), "i64"
+        small = kind == "i32" and found == "i64" and isinstance(plain, int) and -(2**31) <= plain < 2**31
         if found not in WIDENS[kind] and not small:
             self._fail(path, kind, value, _narrowing(found, kind))
         if found == "i64" and not -(2**63) <= int(plain) < 2**63:
@@ -141,14 +145,14 @@ class Reader:
             value = self._as_array(value, t, path)
         if value.dtype != dtype:
             found = _kind_of_dtype(value.dtype)
-            if found == "i64" and value.dtype.kind == "u" and value.size and value.max() >= 2**63:
-                self._fail(path, t, value, "the values are beyond the range of i64")
             if value.size and (found is None or found not in WIDENS[kind]):
                 self._fail(path, t, value, _narrowing(found, kind))
-            value = value.astype(dtype)
+            given, value = value, self._copy(value, dtype, path) if value.size else np.empty(value.shape, dtype)
+            if kind == "i64" and given.dtype.kind == "u" and value.size and value.min() < 0:
+                self._fail(path, t, given, "the values are beyond the range of i64")
         flags = value.flags
         if not (flags.c_contiguous and flags.aligned):
-            value = np.require(value, dtype, ["C", "A"])
+            value = self._copy(value, dtype, path)
         if value.ndim != len(t.sizes):
             if value.size or value.ndim > len(t.sizes):
                 self._fail(path, t, value)
@@ -158,17 +162,26 @@ class Reader:
             self._size(size, n, path, axis)
         return array
 
+    def _copy(self, value: np.ndarray[Any, Any], dtype: np.dtype[Any], path: str) -> np.ndarray[Any, Any]:
+        """In rows, one element behind the other; what is no more than a view may have no place in memory."""
+        try:
+            return value.astype(dtype, order="C")
+        except MemoryError:
+            raise errors.ValueError_("DV0509", f"`{path}` of {self.function}: no memory for an array of shape {list(value.shape)}",
+                                     self.spans().get(self.param)) from None
+
     def _as_array(self, value: Any, t: Array, path: str) -> np.ndarray[Any, Any]:
         if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
             self._refuse(path, t, "a masked array", "fill or drop what is masked first")
         if isinstance(value, (str, bytes, dict, set, Value)) or _kind_of_scalar(value) is not None:
             self._fail(path, t, value)
-        try:
-            found = np.asarray(value)
-        except ValueError:
-            self._refuse(path, t, "rows of different lengths", None)
-        except (TypeError, RuntimeError, OverflowError, MemoryError):
-            self._fail(path, t, value)
+        with foreign(value, path, self.function):
+            try:
+                found = np.asarray(value)
+            except ValueError as e:
+                if isinstance(value, (list, tuple)) and "inhomogeneous" in str(e):
+                    self._refuse(path, t, "rows of different lengths", None)
+                raise
         mixes = isinstance(value, (list, tuple)) and found.dtype.kind in "if" and _has_bool(value)
         if found.dtype == object or mixes or found.dtype.kind in "USV":
             kind = t.element.kind if isinstance(t.element, Scalar) else ""
@@ -196,7 +209,8 @@ class Reader:
 
     def _fields(self, value: Any, t: object, names: list[str], path: str) -> list[Any]:
         """The fields of a record, in order, from anything that has them."""
-        found = fields_of(value)
+        with foreign(value, path, self.function):
+            found = fields_of(value)
         if found is None:
             self._fail(path, t, value, f"give a dict or a record with {', '.join(names)}")
         missing = [n for n in names if n not in found]
@@ -223,7 +237,7 @@ class Reader:
         self._fail(path, t, value, "give a tuple of arrays")
 
     def _sum(self, value: Any, t: Sum, path: str, out: list[Any]) -> None:
-        given = self._constructed(value, t)
+        given = self._constructed(value, t, path)
         if given is None:
             self._fail(path, t, value, f"one of {', '.join(c for c, _ in t.ctors)}")
         out.append(given[0])
@@ -234,21 +248,24 @@ class Reader:
                 else:
                     out += blanks(s)
 
-    def _constructed(self, value: Any, t: Sum) -> tuple[int, Sequence[Any]] | None:
+    def _constructed(self, value: Any, t: Sum, path: str) -> tuple[int, Sequence[Any]] | None:
         """The constructor and payload of a value of ours, of a dataclass or of a NamedTuple of that name."""
         arity = tuple((c, len(payload)) for c, payload in t.ctors)
         if isinstance(value, type) and issubclass(value, SumValue) and not value.__match_args__ and value._key[0] == "ctor":
             value = value()  # a constructor without values stands for its only one
         if isinstance(value, SumValue):
             return (value.tag, value._values) if value._key[1:3] == (t.name, arity) else None
-        fields = None if isinstance(value, dict) else fields_of(value)
+        with foreign(value, path, self.function):
+            fields = None if isinstance(value, dict) else fields_of(value)
         own = (type(value).__name__, len(fields or ()))
         return None if fields is None or own not in arity else (arity.index(own), list(fields.values()))
 
     def _array_of_sums(self, value: Any, element: Sum, t: Array, path: str, out: list[Any]) -> None:
-        cells = np.empty(len(value), object) if isinstance(value, (list, tuple)) else value
+        cells = value
         if isinstance(value, (list, tuple)):
-            cells[:] = value
+            cells = np.empty(len(value), object)
+            for i, v in enumerate(value):  # one by one, so that NumPy does not look into them
+                cells[i] = v
         if not isinstance(cells, np.ndarray) or cells.dtype != object or cells.ndim != len(t.sizes):
             self._fail(path, t, value, "give a list of values")
         for axis, (size, n) in enumerate(zip(t.sizes, cells.shape, strict=True)):
@@ -261,6 +278,18 @@ class Reader:
         for k, leaf in enumerate(shapes.leaves(element)):
             flat = np.array([row[k] for row in rows], DTYPES[leaf.kind])
             out.append(flat.reshape(cells.shape + flat.shape[1:]))
+
+
+@contextlib.contextmanager
+def foreign(value: object, path: str, function: str) -> Iterator[None]:
+    """Around code that is the argument's own: whatever it raises becomes an error that names the argument."""
+    try:
+        yield
+    except errors.Error:
+        raise
+    except Exception as e:
+        why = f"{type(e).__name__}: {short(str(e))}".removesuffix(": ")
+        raise errors.TypeError("DV0607", f"`{path}` of {function}: a {type(value).__name__} can't be read ({why})") from e
 
 
 def blanks(t: shapes.Type) -> list[Any]:
@@ -286,7 +315,7 @@ def fields_of(value: Any) -> dict[str, Any] | None:
         return None if names is None else dict(zip(map(_nfc, names), value, strict=True))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {_nfc(f.name): getattr(value, f.name) for f in dataclasses.fields(value)}
-    if isinstance(value, dict) or (hasattr(value, "keys") and hasattr(value, "__getitem__")):
+    if isinstance(value, dict) or (hasattr(type(value), "keys") and hasattr(type(value), "__getitem__")):
         return {_nfc(str(k)): value[k] for k in value}
     return None
 
@@ -383,7 +412,8 @@ def infer(value: Any, name: str, function: str, sizes: tuple[shapes.Size, ...] |
             if isinstance(t, Sum) and value._key[1:3] == (t.name, tuple((c, len(p)) for c, p in t.ctors)):
                 return t
         Reader(function)._fail(name, "a value of this program", value)
-    fields = fields_of(value)
+    with foreign(value, name, function):
+        fields = fields_of(value)
     if fields is not None:
         label = type(value).__name__ if isinstance(value, Value) and type(value).__name__ != "Record" else ""
         return Record(label, tuple((f, infer(v, f"{name}.{f}", function, None, known)) for f, v in fields.items()))

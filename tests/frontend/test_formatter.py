@@ -218,3 +218,17 @@ def test_examples_are_formatted(path: Path) -> None:
     """Otherwise: `derivant fmt examples`."""
     text = path.read_text(encoding="utf-8")
     assert format_source(Source(path.name, text)) == text
+
+
+def test_as_deep_as_is_allowed() -> None:
+    """Another block would be one too many, so the layout stays; whatever the depth, the result is a program."""
+    for depth in range(190, 202):
+        text = "adjoint f(t) pulls y = [" + "sum(" * depth + "t" + "".join(f" for i{k} < 2)" for k in range(depth)) + "]\n"
+        try:
+            parse(Source("deep.dv", text))
+        except SyntaxError as e:
+            assert e.code == "DV0130"
+            return
+        once = format_source(Source("deep.dv", text))
+        assert format_source(Source("deep.dv", once)) == once
+    raise AssertionError("no depth is refused")

@@ -15,6 +15,7 @@ import textwrap
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import derivant as dv
@@ -289,6 +290,26 @@ def test_vmap_sizes() -> None:
 class Pair(NamedTuple):
     a: float
     b: Any
+
+
+@dataclass
+class Positive:
+    a: float
+
+    def __post_init__(self) -> None:
+        if self.a < 0:
+            raise ValueError("negative")
+
+
+def test_classes_that_refuse_a_gradient() -> None:
+    assert dv.grad(lambda p: p.a**2)(Positive(2.0)) == Positive(4.0)
+    with pytest.raises(dv.TypeError, match="is a Positive, but it refuses its values .ValueError: negative"):
+        dv.grad(lambda p: -(p.a**2))(Positive(2.0))
+
+
+def test_mappings_come_back_as_dicts() -> None:
+    given = MappingProxyType({"a": 2.0, "b": 3.0})
+    assert dv.grad(lambda p: p["a"] * p["b"])(given) == {"a": 3.0, "b": 2.0}
 
 
 def test_vmap_of_pytrees() -> None:

@@ -287,6 +287,16 @@ def test_transposes_of_several_and_of_structures(backend: str) -> None:
             call()
 
 
+@pytest.mark.parametrize("given", [None, 1.5, b"0", object(), ..., np.array(1), [None], {"z"}, (i for i in "ab")])
+def test_options_of_any_sort(m: dv.Module, given: Any) -> None:
+    """Options that make no sense are refused as such, whatever they are."""
+    for call in (lambda: dv.grad(m.square, argnums=given), lambda: dv.grad(m.square, argnames=given or ()), lambda: dv.vmap(m.square, given),
+                 lambda: m[given], lambda: dv.compile("", name=given), lambda: dv.compile(given), lambda: m.square.explain(given or ())):
+        with pytest.raises(dv.Error) as info:
+            call()
+        assert info.value.code in ("DV0606", "DV0607", "DV0613")
+
+
 @pytest.mark.parametrize("call, text", [
     (lambda m: dv.grad(print), "no Python text"), (lambda m: dv.grad(3), "takes a function"),
     (lambda m: dv.grad(m.dot, argnums=2), "argnums 2"), (lambda m: dv.grad(m.dot, argnames="c"), "no parameter c"),
@@ -299,6 +309,19 @@ def test_transforms_refuse(m: dv.Module, call: Any, text: str) -> None:
 
 
 # ---------------------------------------------------------------- errors
+
+
+def test_functions_that_can_only_be_applied_inside_are_named() -> None:
+    module = dv.compile("def twice(x: f64, f: f64 -> f64) -> f64 = f(f(x))")
+    with pytest.raises(dv.Error) as info:
+        module.twice(1.0, np.sin)
+    assert info.value.code == "DV0614" and info.value.span is not None and info.value.span.col == 19
+
+
+def test_numbers_of_other_libraries(m: dv.Module) -> None:
+    jnp = pytest.importorskip("jax.numpy")
+    assert m.square(jnp.asarray(1.5)) == 2.25
+    assert m.square(jnp.asarray([1.5, 2.0])).tolist() == [2.25, 4.0]
 
 
 def test_argument_errors_name_the_parameter(m: dv.Module) -> None:
@@ -528,3 +551,10 @@ def test_stages_read_back(text: str, stage: str) -> None:
 
 def _numbers(v: Any) -> list[Any]:
     return [x for i in v for x in _numbers(i)] if isinstance(v, tuple) else [v]
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter"])
+def test_the_smallest_exponent_has_a_derivative(backend: str) -> None:
+    """There is no i64 below it for the exponent of the derivative."""
+    slope = dv.grad(dv.compile("def f(x: f64) = x ** -9223372036854775808", backend=backend).f)
+    assert [slope(x) for x in (1.0, -1.0, 2.0)] == [-(2.0**63), 2.0**63, 0.0]

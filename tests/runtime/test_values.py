@@ -109,6 +109,64 @@ def test_what_does_not_fit_is_named(value: Any, t: Scalar | Array, says: str) ->
     assert says in info.value.message
 
 
+class Foreign:
+    """An array of another library, which like those rounds when it is asked for an integer."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        if isinstance(self.value, Exception):
+            raise self.value
+        return np.asarray(self.value, dtype)
+
+    def __index__(self) -> int:
+        return int(self.value)
+
+    __int__ = __index__
+
+
+def test_arrays_of_other_libraries_are_not_rounded() -> None:
+    assert read(Foreign(1.5), F64) == [1.5]
+    assert read(Foreign(2), I64) == [2]
+    with pytest.raises(errors.TypeError, match="expected i64, found f64 1.5"):
+        read(Foreign(1.5), I64)
+    with pytest.raises(errors.TypeError, match="expected f64, found bool True"):
+        read(Foreign(True), F64)
+
+
+class Closed(dict):  # type: ignore[type-arg]
+    def __getitem__(self, key: object) -> Any:
+        raise KeyError("closed")
+
+
+@pytest.mark.parametrize("value, t", [
+    (Foreign(KeyError("closed")), VEC), (Foreign(ValueError("closed")), F64), ([Foreign(OSError("closed"))], VEC), (Closed(x=1, y=2), POINT),
+    ([Closed(x=1, y=2)], Array(POINT, ("n",))), (Foreign(MemoryError("closed")), VEC),
+])
+def test_what_arguments_raise_names_the_argument(value: Any, t: Any) -> None:
+    with pytest.raises(errors.TypeError, match=r"`v(\[0\])?` of f: a \w+ can't be read \(\w+: .*closed"):
+        read(value, t)
+
+
+def test_a_view_that_is_larger_than_memory() -> None:
+    with pytest.raises(errors.ValueError_, match="no memory for an array of shape") as caught:
+        read(np.broadcast_to(1.0, (10**8, 10**9)), Array(F64, ("n", "m")))
+    assert caught.value.code == "DV0509"
+
+
+def test_unsigned_integers_beyond_i64_are_floats_only() -> None:
+    large = np.array([2**63, 1], np.uint64)
+    assert read(large, VEC)[0].tolist() == [2.0**63, 1.0]
+    with pytest.raises(errors.TypeError, match="beyond the range of i64"):
+        read(large, Array(I64, ("n",)))
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_of_every_dtype() -> None:
+    assert read(np.zeros(0, complex), VEC)[0].dtype == np.float64
+
+
 def test_integers_that_only_a_float_holds() -> None:
     assert read(10**30, F64) == [1e30]
     assert read(-(10**30), F32) == [np.float32(-1e30)]
