@@ -19,6 +19,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -348,6 +349,7 @@ def main(seconds: float, seed: int) -> int:
     print("in", jobs, "jobs:", {n: after[n] - before[n] for n in after})
     if more:
         print("PILED UP", more)
+    shutil.rmtree(FOLDER, ignore_errors=True)
     return int(bool(begun.failed or load.failed or more))
 
 
