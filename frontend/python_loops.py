@@ -15,6 +15,7 @@ from ..compiler.errors import Span
 from . import syntax as sx
 from .python_calls import Gen
 from .python_flow import (
+    NONE,
     Live,
     Names,
     assigned,
@@ -160,9 +161,9 @@ class Loops(Statements):
         collect: list[str] = []
         some: set[str] = set()
         for g in growths.values():
-            if g.reads_last and g.name in self.empty:
+            if g.reads_last and g.name in self.empty and g.last in exposed(new.body, NONE, reads(getattr(new, "test", None))):
                 self.refuse(s, f"{g.name} is empty at first, and {g.name}[-1] is read", f"begin with its first element: {g.name} = [x0]", "DV0154")
-            if g.reads_last:
+            if g.reads_last and g.name not in self.empty:
                 start.append(set_(g.last, ast.Subscript(ast.Name(g.name, ast.Load()), ast.Constant(-1), ast.Load()), s))
             if g.reads_length:
                 count = ast.Call(ast.Name("len", ast.Load()), [ast.Name(g.name, ast.Load())], [])
@@ -172,7 +173,7 @@ class Loops(Statements):
             some |= {i for i, f in zip(g.items, g.flags, strict=True) if f is not None}
             collect += [*g.items, *flags]
             self.bools |= set(flags)
-        own = [*assigned(start), *collect]
+        own = [*assigned(start), *collect, *(g.last for g in growths.values() if g.reads_last)]
         self.order = [*self.order, *own]
         self.frames[-1].locals |= set(own)
         made, kept = self.made, self.kept
