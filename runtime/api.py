@@ -74,7 +74,7 @@ class Module:
             return self._function(name)
         cls = self._class(name, outline)
         if cls is not None:
-            homes[cls] = self._unit.__reduce__()
+            homes[cls] = self._unit.alone.__reduce__()
             return cls
         close = difflib.get_close_matches(name, list(outline.functions), 1)
         raise AttributeError(f"{self._unit.source.name} has no {name}" + (f"; did you mean {close[0]}?" if close else ""))
@@ -195,7 +195,7 @@ def vmap(f: Callable[..., Any], in_axes: int | None | Sequence[int | None] = 0, 
     `out_axes` is where the new axis of the result is, an array then.
     """
     f = _function("vmap", f)
-    axes = list(in_axes) if isinstance(in_axes, Sequence) else [in_axes] * len(f.params)
+    axes = list(in_axes) if isinstance(in_axes, Sequence) and not isinstance(in_axes, str | bytes) else [in_axes] * len(f.params)
     good = all(a is None or type(a) is int for a in axes) and type(out_axes) is int
     if len(axes) != len(f.params) or not good or all(a is None for a in axes):
         raise errors.TypeError(

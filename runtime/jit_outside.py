@@ -67,6 +67,7 @@ class _Outside:
             first = [sx.Name(span, h) for h in hidden]
             rest = value.bound[len(unit.built.hidden):]
         else:
+            unit = unit.alone
             module = module_name(unit, reader.modules)
             reader.now.imports[module] = sx.Import(span, module, None)
             names = {f: sx.Field(span, sx.Name(span, module), f) for f in unit.outline().functions}

@@ -74,6 +74,11 @@ class Unit:
         self._signatures: dict[str, Signature] = {}
         self._checked = -1
 
+    @property
+    def alone(self) -> Unit:
+        """The program as one that others can import."""
+        return self
+
     def __reduce__(self) -> tuple[object, ...]:
         return _unit, (self.source.name, self.source.text, self.folder, self.backend)
 

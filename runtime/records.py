@@ -22,7 +22,7 @@ _classes: dict[tuple[object, ...], type[Value]] = {}
 
 def home_of(cls: type) -> Any:
     """That program, made again."""
-    make, arguments = homes[cls][:2]
+    make, arguments, *_ = homes[cls]
     return make(*arguments)
 
 

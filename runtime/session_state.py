@@ -213,7 +213,7 @@ class State:
 
     def text(self) -> str:
         """The declarations of the session as a program."""
-        return "\n\n".join(i.text for i in self.unit.items.values()) + "\n"
+        return self.unit.text
 
     def set(self, name: str, text: str) -> None:
         """Changes a setting; without a text it only has to be there."""

@@ -120,6 +120,15 @@ class Snapshot(Unit):
                     return s
         return super().span_of(p, place)
 
+    @property
+    def text(self) -> str:
+        """The declarations as a program."""
+        return "\n\n".join(i.text for i in self.items.values()) + "\n"
+
+    @kept
+    def alone(self) -> Unit:
+        return Unit(Source(NAME, self.text), self.folder, self.backend)
+
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("functions of a session can't be pickled: save the session to a file and load that")
 

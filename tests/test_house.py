@@ -78,7 +78,7 @@ def test_there_is_one_lock() -> None:
     for path in OUR_CODE:
         if name(path) in ("compiler/lock.py", "runtime/progress.py"):  # the latter belongs to the command line
             continue
-        found = re.search(r"\bR?Lock\(|\b(?:Condition|Semaphore|cached_property)\b", path.read_text(encoding="utf-8"))
+        found = re.search(r"\bR?Lock\(|\b(?:Condition|Semaphore)\b|(?:@|import |@functools\.)cached_property\b", path.read_text(encoding="utf-8"))
         assert not found, f"{name(path)}: {found and found.group()}"
 
 

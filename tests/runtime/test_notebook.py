@@ -114,6 +114,17 @@ def test_values_of_all_kinds_are_there_in_python(tmp_path: Path) -> None:
     assert all("<pre>" in cell[0]["data"]["text/html"] for cell in said[6:])
 
 
+def test_jitted_functions_use_the_session(tmp_path: Path) -> None:
+    """Its functions, constants and types; and the new ones when they are declared again."""
+    jitted = ("import derivant as dv\n@dv.jit\ndef f(p: P) -> float:\n    return scaled(p.x) + p.y\n@dv.jit\ndef g(x: float):\n"
+              "    return P(x, norm(P(x, 2.0)))\n@dv.jit\ndef h(q):\n    return norm(q)")
+    said = executed(tmp_path, "%%derivant\ntype P = {x: f64, y: f64}\nlet c = exp(0.0) * 3\ndef scaled(x: f64) -> f64 = c * x\n"
+                    "def norm(p: P) -> f64 = p.x**2 + p.y**2", jitted, "f(P(2.0, 1.0)), dv.grad(f)(P(2.0, 1.0)), g(1.0), h(P(1.0, 1.0))",
+                    "%derivant let c = 5.0", "f(P(2.0, 1.0))", "%derivant def scaled(x: f64) -> f64 = c * x", "f(P(2.0, 1.0))")
+    assert plain(said[2][0]) == "(7.0, P(x=3.0, y=1.0), P(x=1.0, y=5.0), 2.0)"
+    assert plain(said[6][0]) == "11.0"
+
+
 def test_what_shows_itself(tmp_path: Path) -> None:
     said = executed(tmp_path, "import derivant as dv\n@dv.jit\ndef f(x: float) -> float:\n    return x * x\ndisplay(f)", "display(dv.grad(f))",
                     "try:\n    dv.compile('def g(x: f64) = y')\nexcept dv.Error as e:\n    display(e)", "%derivant [1.0, 2.0]", "%derivant :asm 1 + 1",
