@@ -28,7 +28,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -290,8 +290,8 @@ class Load:
         self.failed: list[str] = []
         self.threads = [threading.Thread(target=self.work, args=(seed * THREADS + k,)) for k in range(THREADS)]
 
-    def one(self, r: random.Random) -> None:
-        job = r.choices((*WORK, fork, pool), (*(10,) * len(WORK), 10, 1))[0]
+    def one(self, r: random.Random, jobs: Sequence[Callable[[random.Random], None]] = (*WORK, fork, pool)) -> None:
+        job = r.choices(jobs, [1 if j is pool else 10 for j in jobs])[0]
         beats[threading.current_thread().name] = time.monotonic()
         try:
             job(r)
@@ -307,14 +307,15 @@ class Load:
         del beats[threading.current_thread().name]
 
     def run(self, seconds: float) -> None:
-        """The main thread works too, and is interrupted by signals whose handler forks."""
+        """The main thread works too, and is interrupted by signals whose handler forks.  (It does not fork itself: a fork
+        in the middle of another one waits for ever for a lock of `concurrent.futures`, with us or without.)"""
         end, r = time.monotonic() + seconds, random.Random(int(seconds))
         for t in self.threads:
             t.start()
         signal.signal(signal.SIGALRM, fork_in_handler)
         signal.setitimer(signal.ITIMER_REAL, 1.0)
         while time.monotonic() < end and not self.stop.is_set():
-            self.one(r) if r.random() < 0.5 else time.sleep(0.1)
+            self.one(r, WORK) if r.random() < 0.5 else time.sleep(0.1)
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         self.stop.set()
         beats[threading.current_thread().name] = time.monotonic()
