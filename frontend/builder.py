@@ -198,8 +198,11 @@ class Builder:
 
     def loop(self, c: Children) -> s.Loop:
         into = next((x.value for x in c if isinstance(x, _Part)), None)
-        return s.Loop(_span(c), _variable(c[1]), _after(c, "COLON"), _after(c, "EQUAL"), _after(c, "FOR"),
-                      _after(c, "WHILE"), into, c[-1])
+        gens, cond = _after(c, "FOR"), _after(c, "WHILE")
+        if gens is None and cond is None:
+            self.wrong("DV0131", "this `loop` does not say when it ends", c[0].span,
+                       "`for i < n` in front of `do` takes n steps, `while x > 1` goes on as long as that holds")
+        return s.Loop(_span(c), _variable(c[1]), _after(c, "COLON"), _after(c, "EQUAL"), gens, cond, into, c[-1])
 
     def into(self, c: Children) -> _Part:
         return _Part(_span(c), tuple(_nodes(c)))

@@ -90,6 +90,9 @@ class Indexing(Into):
         if isinstance(e, sx.Unary) and e.op == "-" and isinstance(e.operand, sx.Num) and isinstance(e.operand.value, int):
             with self.at(e.span):
                 self.check_width(e.operand.value, "i64")
+            n = self.norm(poly_of(size))
+            if n.constant is not None and e.operand.value > n.constant and not self.guard:
+                raise BoundsError("DV0315", f"the index -{e.operand.value} is outside: the axis has size {n!r}", e.span)
             return self.fold("sub", size, integer(e.operand.value))
         return None
 

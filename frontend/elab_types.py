@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from ..compiler.build import array_type
-from ..compiler.errors import NameError, Span
+from ..compiler.errors import NameError, SizeError, Span
 from ..compiler.ir import FLOATS, Atom, Scalar, Var, integer
 from ..compiler.sizes import Poly, number, of_factor, poly_of, quotient
 from . import syntax as sx
@@ -86,7 +86,7 @@ class Types(Ops):
                 elem = self.resolve(base, sig)
                 if (why := ty.no_element(elem)) is not None:
                     self.type_error("DV0317", why, span)
-                return ty.array_of(elem, [self.size_poly(s, sig) for s in sizes])
+                return ty.array_of(elem, [self.axis(s, sig) for s in sizes])
         raise AssertionError(t)
 
     def named_type(self, name: str, span: Span, sig: Signature) -> Type:
@@ -129,6 +129,13 @@ class Types(Ops):
                             f"these are {len(sizes)}", base.span,
                             help=f"an array of it is {decl.name}[{', '.join('_' for _ in decl.size_names)}][n]")
         return RecordT(decl, tuple(self.size_poly(s, sig) for s in sizes))
+
+    def axis(self, e: sx.Expr | None, sig: Signature) -> Poly | None:
+        """The size of an axis, which is no negative number."""
+        p = self.size_poly(e, sig)
+        if e is not None and p is not None and p.constant is not None and p.constant < 0:
+            raise SizeError("DV0503", f"an array can't have the size {p.constant}", e.span)
+        return p
 
     def size_poly(self, e: sx.Expr | None, sig: Signature) -> Poly | None:
         """A size as a polynomial; new names become sizes of the signature."""

@@ -23,6 +23,7 @@ from .declarations import Declarations, Resolver
 from .depth import deep
 from .elab_base import did_you_mean
 from .elab_functions import Closure, Code, Compiled, is_mono
+from .elab_types import Match
 from .elaborate import Elaborator
 from .instance import Instance, Param
 from .names import check_names, pattern_names
@@ -75,7 +76,7 @@ class Module(Declarations):
                 v = self.value(name)
                 if isinstance(v, Closure) and v.code.span is span:
                     check_names(v.code.params, v.code.body, self.env)
-                    _ = v.typed
+                    self._check_defaults(v)
                     if is_mono(v):
                         self.elab.mono(v, span)
             case sx.TopLet(_, sx.Let(_, pattern)):
@@ -96,6 +97,17 @@ class Module(Declarations):
             case sx.DerivativeDecl(span, fn):
                 if fn not in self.decls:
                     self.elab.unknown_name(fn, span, self.decls, "this file defines no function")
+
+    def _check_defaults(self, f: Closure) -> None:
+        """Defaults have the types of their parameters; a text stands for a file of any type."""
+        for p, t in zip(f.code.params, f.typed.types, strict=True):
+            if t is not None and isinstance(p, sx.Param) and p.default is not None and not isinstance(p.default, sx.Str):
+                with self.elab.own_function():
+                    given = vs.type_of(self.elab.elaborate(p.default, f.env))
+                    m = Match()
+                    self.elab.match_type(t, given, m, f"the default of {p.name}", p.default.span)
+                    m.equations = [e for e in m.equations if (e.left - e.right).constant is not None]
+                    self.elab.solve(m, ())  # what other arguments decide is checked at the call
 
     def stated_derivatives(self) -> list[Program]:
         """The functions of the program with a stated derivative that have been typed, each as an entry."""

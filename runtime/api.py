@@ -195,7 +195,8 @@ def vmap(f: Callable[..., Any], in_axes: int | None | Sequence[int | None] = 0, 
     `out_axes` is where the new axis of the result is, an array then.
     """
     f = _function("vmap", f)
-    axes = list(in_axes) if isinstance(in_axes, Sequence) and not isinstance(in_axes, str | bytes) else [in_axes] * len(f.params)
+    given: Any = in_axes
+    axes = list(given) if isinstance(given, list | tuple) else [given] * len(f.params)
     good = all(a is None or type(a) is int for a in axes) and type(out_axes) is int
     if len(axes) != len(f.params) or not good or all(a is None for a in axes):
         raise errors.TypeError(

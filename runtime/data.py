@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def _literal(text: str, name: str) -> Any:
         pass
     if text[:1] in ("[", "{", '"'):
         try:
-            return json.loads(text)
+            return from_json(text)
         except (ValueError, RecursionError) as e:
             where = f" (column {e.colno}: {e.msg.lower()})" if isinstance(e, json.JSONDecodeError) else ""
             raise errors.ValueError_("DV0609", f"`{name}`: this is not JSON{where}: {_short(text)}") from None
@@ -127,6 +128,23 @@ def _literal(text: str, name: str) -> Any:
         "DV0609", f"`{name}`: neither a number nor a file: {_short(text)}",
         help=f"give a number, true, false, JSON, or a file that ends in {' '.join(SUFFIXES)}",
     )
+
+
+_UNQUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|(-?)\b(?:(nan)|inf(?:inity)?)\b', re.IGNORECASE)
+
+
+def from_json(text: str) -> Any:
+    """A JSON text; `nan` and `inf`, which JSON has not, may stand there as words or, as `to_plain` writes them, as strings."""
+    return _with_words(json.loads(_UNQUOTED.sub(
+        lambda m: m[0] if m[0][0] == '"' else "NaN" if m[2] else f"{m[1]}Infinity", text)))
+
+
+def _with_words(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_words(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _with_words(v) for k, v in value.items()}
+    return _WORDS.get(value, value) if isinstance(value, str) and value not in ("true", "false") else value
 
 
 def _short(text: str) -> str:
@@ -185,7 +203,7 @@ def read_file(path: str, t: shapes.Type, name: str) -> Any:
     if suffix == ".json":
         text = decode(read_bytes(path), path)
         try:
-            return fit_literal(json.loads(text), t)
+            return fit_literal(from_json(text), t)
         except json.JSONDecodeError as e:
             raise errors.ValueError_("DV0610", f"{path}, line {e.lineno}, column {e.colno}: {e.msg}") from None
         except RecursionError:

@@ -30,6 +30,8 @@ def check_path(path: str) -> None:
 def save(value: Any, path: str) -> None:
     """Writes a result; the file appears whole or not at all."""
     suffix = Path(path).suffix.lower()
+    if suffix != ".json" and any(isinstance(v, np.ndarray) and v.dtype == object for v in flat(value).values()):
+        raise errors.ValueError_("DV0612", f"--out {path}: an array of a sum type has no place in {suffix[1:]}; write .json")
     data = {".json": _json, ".npz": _npz, ".npy": _npy, ".csv": _csv}[suffix](value, path)
     write(path, data)
 

@@ -85,9 +85,13 @@ class Session(Answers):
     def _declare(self, new: Sequence[Item]) -> Iterator[Reply]:
         """Takes declarations, computes their constants and runs their tests."""
         known = {n for i in new for n in i.names if n in self.unit.owner}
+        before = self.unit.items
         rebuilt, kept = self.change(new, results=self._results_in(new), run=True)
         for item in new:
             yield from self._announce(item)
+        stated = sorted(key for key, i in before.items() if isinstance(i.decl, sx.DerivativeDecl) and key not in self.unit.items)
+        if stated:
+            yield Reply("note", f"gone: {', '.join(stated)}, stated of the function as it was")
         if rebuilt:
             yield Reply("note", f"rebuilt: {', '.join(rebuilt)}")
         if kept and known:

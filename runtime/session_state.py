@@ -54,7 +54,9 @@ class State:
         changed, gone = {n for i in new for n in i.names}, set[str]()
         replaced = {i.key for i in new}
         for item in list(items.values()):
-            if item.key in replaced or set(item.names) & changed:
+            if isinstance(item.decl, sx.DerivativeDecl) and item.decl.fn in changed:
+                del items[item.key]  # it was stated of another function
+            elif item.key in replaced or set(item.names) & changed:
                 left = () if item.key in replaced else tuple(n for n in item.names if n not in changed)
                 del items[item.key]
                 if left:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from .records import SumValue, Value
 def show(value: Any, elide: int = 1000) -> str:
     """Any result of a program as text, without a final newline; larger arrays than `elide` show their edges."""
     if isinstance(value, np.ndarray):
-        return "\n".join(line.rstrip() for line in np.array2string(value, separator=", ", threshold=elide).split("\n"))
+        text = np.array2string(value, separator=", ", threshold=elide, formatter={"object": show} if value.dtype == object else None)
+        return "\n".join(line.rstrip() for line in text.split("\n"))
     if isinstance(value, np.generic):
         return str(value.item() if value.dtype.kind != "f" else value)
     if isinstance(value, bool):
@@ -41,11 +43,15 @@ def _group(name: str, texts: list[tuple[str, str]], lines: bool = False) -> str:
 
 
 def to_plain(value: Any) -> Any:
-    """The value in lists, dicts and numbers, for JSON."""
+    """The value in lists, dicts and numbers, for JSON, which has no NaN and no infinity: they are the strings "nan",
+    "inf" and "-inf"."""
     if isinstance(value, np.ndarray):
-        return value.tolist()
+        plain = value.dtype.kind in "biu" or (value.dtype.kind == "f" and np.isfinite(value).all())
+        return value.tolist() if plain else [to_plain(v) for v in (value if value.ndim > 1 else value.tolist())]
     if isinstance(value, np.generic):
-        return value.item()
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if isinstance(value, tuple):
         return [to_plain(v) for v in value]
     if isinstance(value, SumValue):

@@ -109,8 +109,8 @@ def test_loops() -> None:
     assert loop.type == s.TName(NOWHERE, "T")
     assert loop.gens is not None and loop.cond is not None
     assert loop.into is not None and len(loop.into) == 2
-    plain = expr("loop a = 0 do a")
-    assert isinstance(plain, s.Loop) and (plain.gens, plain.cond, plain.into) == (None, None, None)
+    plain = expr("loop a = 0 while c do a")
+    assert isinstance(plain, s.Loop) and (plain.gens, plain.into) == (None, None)
 
 
 def test_else_if_is_one_node() -> None:

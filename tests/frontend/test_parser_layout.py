@@ -88,7 +88,7 @@ def test_words_of_declarations_in_brackets() -> None:
     ("def f(x) =\n  if x:\n    y\n  else:\n    z", [("DV0111", 2), ("DV0111", 4)]),
     ("def f(x) =\n  for i < n\n    z", [("DV0111", 2)]),
     ("def f(x) =\n  loop a = 0 for i < n while b\n    z", [("DV0111", 2)]),
-    ("def f(x) =\n  loop a = 0:\n    z", [("DV0111", 2)]),
+    ("def f(x) =\n  loop a = 0:\n    z", [("DV0131", 2), ("DV0111", 2)]),
     ("def f(x) =\n  let g(y)\n    z\n  g", [("DV0111", 2)]),
     ("def f(x) =\n  match x\n    A\n      z", [("DV0111", 3)]),
     ("def f(x) =\n  if x then\n    y\n  elif z then\n    y\n  else\n    y", [("DV0113", 4)]),

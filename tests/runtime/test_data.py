@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,26 @@ def test_literals_of_sum_types() -> None:
     assert data.read_argument('[{"Circle": [2.0]}, {"Empty": []}]', Array(shape, ("n",)), "x") == [circle, empty]
     assert data.read_argument('{"Square": [2.0]}', shape, "x") == {"Square": [2.0]}
     assert to_plain((circle, empty)) == [{"Circle": [2.0]}, {"Empty": []}]
+
+
+def test_numbers_that_json_has_not(folder: Path) -> None:
+    values = np.array([1.0, np.nan, -np.inf, np.inf])
+    assert to_plain(values) == [1.0, "nan", "-inf", "inf"] and to_plain(np.inf) == "inf"
+    assert to_plain(values.reshape(2, 2)) == [[1.0, "nan"], ["-inf", "inf"]]
+    for text in ('[1, nan, -inf, inf]', '[1, NaN, -Infinity, Infinity]', json.dumps(to_plain(values))):
+        assert np.array_equal(data.read_argument(text, VEC, "x"), values, equal_nan=True)
+    path = write(folder, "v.json", '{"nan": [1, "nan", -inf, "inf"], "inf \\" nan": "fine"}')
+    found = data.read_argument(path, AnyType(), "x")
+    assert np.array_equal(found["nan"], values, equal_nan=True) and found['inf " nan'] == "fine"
+
+
+def test_arrays_of_sum_types_are_written_as_json_only(folder: Path) -> None:
+    arity = (("Circle", 1), ("Empty", 0))
+    shapes = np.array([ctor_class("Shape", arity, 0)(2.0), ctor_class("Shape", arity, 1)()], object)
+    assert to_plain(shapes) == [{"Circle": [2.0]}, {"Empty": []}] and show(shapes) == "[Circle(2.0), Empty]"
+    for name in ("a.npz", "a.npy", "a.csv"):
+        with pytest.raises(errors.Error, match="write .json"):
+            output.save(shapes, str(folder / name))
 
 
 @pytest.mark.parametrize("text", ["points", "[1,", "{", "1.2.3", ""])

@@ -261,6 +261,8 @@ def test_derivative_rules(s: Session) -> None:
     assert said(s, "derivative f(x) along dx = dx * dx") == ["error DV0410"]
     assert said(s, "derivative f(x) along dx = 1.0") == ["error DV0410"]
     assert said(s, "g'(1.0)") == ["10.0 : f64"]
+    assert said(s, "def f(x: f64) = x")[1:] == ["gone: derivative f, stated of the function as it was", "rebuilt: g"]
+    assert said(s, "g'(1.0)") == ["2.0 : f64"]
     said(s, "let a = exp(0.0)\ndef k(x: f64) = a * x")
     assert said(s, "derivative k(x) along dx = dx") == ["error DV0901"]
 
