@@ -35,7 +35,7 @@ def directory() -> Path:
     """`DERIVANT_CACHE_DIR`, otherwise the platform's place for caches."""
     given = os.environ.get("DERIVANT_CACHE_DIR")
     if given:
-        return Path(given)
+        return Path(given).expanduser()
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("derivant", appauthor=False))
@@ -74,7 +74,8 @@ class Cache:
             return None
         path = self.file(key)
         try:
-            found = _decode(path.read_bytes())
+            with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as f:  # a pipe in its place must not wait
+                found = _decode(f.read())
         except OSError:
             return None
         # A damaged entry makes place for a new one; otherwise it is marked as used.

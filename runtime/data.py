@@ -71,6 +71,8 @@ def read_bytes(name: str, limit: int = -1) -> bytes:
 
 def unreadable(name: str, e: OSError) -> errors.Error:
     if isinstance(e, FileNotFoundError):
+        if os.path.islink(name):
+            return errors.ValueError_("DV0601", f"there is no file {os.readlink(name)}, to which {name} links")
         return errors.ValueError_("DV0601", f"there is no file {name}", help=_nearest_file(name))
     if isinstance(e, IsADirectoryError):
         return errors.ValueError_("DV0602", f"{name} is a directory, not a file")

@@ -190,7 +190,10 @@ class _Documents:
     async def get(self, uri: str) -> Document:
         """The answers for the text as it is; they are kept unless anything changes meanwhile."""
         workspace = self.server.workspace
-        text = workspace.get_text_document(uri).source
+        try:
+            text = workspace.get_text_document(uri).source
+        except (OSError, ValueError):  # it is not open, and no text file: there is nothing to say of it
+            text = ""
         found = self.known.get(uri)
         if found is None or found.text != text:
             encoding = workspace.position_encoding

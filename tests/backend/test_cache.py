@@ -42,6 +42,13 @@ def test_round_trip(cache: Cache) -> None:
     assert cache.get(b"k") is None
 
 
+def test_a_pipe_in_place_of_an_entry_does_not_wait(cache: Cache) -> None:
+    os.mkfifo(cache.file(b"k"))
+    assert cache.get(b"k") is None
+    cache.put(b"k", {}, b"code")
+    assert cache.get(b"k") == ({}, b"code")
+
+
 def test_private_directory(cache: Cache) -> None:
     assert cache.path.stat().st_mode & 0o777 == 0o700
 

@@ -286,6 +286,9 @@ def test_a_conversation(client: Client, tmp_path: Path) -> None:
     everything = {"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}}
     assert client.ask("textDocument/inlayHint", {"textDocument": here, "range": everything})[0]["label"]
     client.send("textDocument/didClose", {"textDocument": here})
+    nowhere = {"uri": (tmp_path / "nowhere.dv").as_uri()}
+    assert client.ask("textDocument/hover", {"textDocument": nowhere, "position": vars_(at(PROGRAM, "both(fn"))}) is None
+    assert not client.ask("textDocument/formatting", {"textDocument": nowhere, "options": options})
     assert client.ask("shutdown", None) is None
     client.send("exit", None)
     assert client.process.wait(timeout=60) == 0
