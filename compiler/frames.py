@@ -41,6 +41,17 @@ def shown_name(file: str) -> str:
     return file if found is None else str(found[1])
 
 
+def cell_name() -> str | None:
+    """The name of the cell that runs."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if (name := shown_name(file)) != file:
+            return name
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
 def lines(e: Error) -> list[str]:
     """What IPython shows of an error: the user's frames, if there are several, and the error."""
     out = ["", *e.render(color=True).split("\n")]

@@ -73,9 +73,9 @@ LISTING = "dv.f64[\"n\", \"d\"] and the like, float, int, bool, a dataclass or N
 
 
 def list_levels(value: object) -> int:
-    """How many levels of lists a Python value has."""
+    """How many levels of lists a Python value has; of one that holds itself more than an array can have axes."""
     depth = 0
-    while isinstance(value, list):
+    while isinstance(value, list) and depth < 100:
         depth, value = depth + 1, value[0] if value else None
     return depth
 

@@ -18,7 +18,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
 from ..compiler import errors
-from ..compiler.frames import lines
+from ..compiler.frames import cell_name, lines
 from .api import Module
 from .highlight import as_html, value_html
 from .session import Session
@@ -56,7 +56,8 @@ class Derivant(Magics):  # type: ignore[misc]  # IPython has no types
         """Declarations, expressions and commands of the language: `%derivant 1 + 1`, or a cell under `%%derivant`."""
         before = dict(self.session.unit.items)
         failed = None
-        for reply in self.session.feed(line if cell is None else f"{line}\n{cell}".lstrip("\n")):
+        text, first = (line, 1) if cell is None else (f"{line}\n{cell}", 1) if line.strip() else (cell, 2)
+        for reply in self.session.feed(text, name=cell_name(), line=first):
             failed = reply.error
             if failed is None:
                 show(reply, self.session)

@@ -225,3 +225,12 @@ def test_two_names_of_one_list() -> None:
             b = a
             a.append(x)
             return b
+
+
+@pytest.mark.parametrize("f", [lambda x: np.sum(x*2.0), lambda x: x, lambda x: sum(x)])
+def test_lists_that_hold_themselves(f: Any) -> None:
+    xs: list[Any] = []
+    xs.append(xs)
+    for given in (xs, [xs, xs], (xs,), {"a": xs}):
+        with pytest.raises(dv.TypeError):
+            dv.jit(f)(given)

@@ -114,6 +114,11 @@ def test_values_of_all_kinds_are_there_in_python(tmp_path: Path) -> None:
     assert all("<pre>" in cell[0]["data"]["text/html"] for cell in said[6:])
 
 
+def test_places_are_cells_and_their_lines(tmp_path: Path) -> None:
+    (first,), (second,) = executed(tmp_path, "%%derivant\ndef f(x: f64) -> f64 =\n  y", "\n%%derivant let a = 1\nlet b = c")
+    assert "In[2]:3:3" in plain(first) and "In[3]:2:9" in plain(second)
+
+
 def test_jitted_functions_use_the_session(tmp_path: Path) -> None:
     """Its functions, constants and types; and the new ones when they are declared again."""
     jitted = ("import derivant as dv\n@dv.jit\ndef f(p: P) -> float:\n    return scaled(p.x) + p.y\n@dv.jit\ndef g(x: float):\n"
