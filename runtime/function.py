@@ -179,8 +179,11 @@ class Function:
             self.__call__ = short
 
     def _blame(self, e: errors.Error) -> None:
-        """Gives an error without a place the parameter that its message names, or else the first one."""
+        """Gives an error without a place the parameter that its message names, or else the first one; what runs is
+        told where that is a derivative, for its places are those of the function."""
         self._unit.reword(e)
+        if not self._plain and e.code.startswith("DV05"):
+            e.notes = (*e.notes, f"in {self._all.name}")
         if e.span is None or is_derived(e.span):
             spans = self._spans()
             e.span = next((s for n, s in spans.items() if f"`{n}`" in e.message), self.span)

@@ -11,6 +11,7 @@ as the classes of their values.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -70,7 +71,8 @@ class Derivant(Magics):  # type: ignore[misc]  # IPython has no types
         module = Module(self.session.unit)
         for name in names:
             if name in self.session.functions():
-                self.shell.user_ns[name] = self.session.function(name)
+                with suppress(errors.TypeError):  # it takes functions, which don't come from Python
+                    self.shell.user_ns[name] = self.session.function(name)
             elif hasattr(module, name):
                 self.shell.user_ns[name] = getattr(module, name)
             elif self.session.unit.owner[name].let is not None and name.isidentifier():

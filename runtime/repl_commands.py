@@ -210,7 +210,7 @@ def document(session: Session, name: str) -> str:
         doc = getattr(d, "doc", None)
         place = d.span.source.name if d.span.source else ""
         head = item.text if isinstance(d, sx.TypeDecl) else session.describe(name) if name not in session.functions() \
-            else str(session.signature(name))
+            else session.signed(name)
         return "\n".join([head, *([doc] if doc else []), f"defined in {place}, line {d.span.line}"])
     from ..frontend.builtins import document as of_the_language
 
@@ -232,7 +232,7 @@ def _browse(session: Session, text: str) -> Iterator[Reply]:
     for item in session.unit.items.values():
         match item.decl:
             case sx.Def() | sx.TopLet(_, sx.LetFn()):
-                lines.append(f"{session.signature(item.names[0])}")
+                lines.append(session.signed(item.names[0]))
             case sx.TopLet():
                 pass
             case _:

@@ -103,7 +103,7 @@ class Session(Answers):
     def _announce(self, item: Item) -> Iterator[Reply]:
         match item.decl:
             case sx.Def() | sx.TopLet(_, sx.LetFn()):
-                yield Reply("note", str(self.signature(item.names[0])))
+                yield Reply("note", self.signed(item.names[0]))
             case sx.TopLet():
                 for n in item.names:
                     yield Reply("note", self.constant(n))

@@ -14,7 +14,7 @@ from ..frontend.declarations import ModuleV
 from ..frontend.parser import parse_expr
 from ..frontend.preview import released
 from ..frontend.types import SCALARS
-from ..frontend.values import StrV, Value
+from ..frontend.values import FnV, StrV, Value
 from . import shapes
 from .function import Function
 from .session_state import State
@@ -60,6 +60,15 @@ class Answers(State):
         s = self.unit.signature(name)
         return replace(s, result=None if s.result is None else self.readable(s.result))
 
+    def signed(self, name: str) -> str:
+        """The signature as text; also of functions that take functions, which no caller from outside can call."""
+        try:
+            return str(self.signature(name))
+        except errors.Error as e:
+            if e.code != "DV0614":
+                raise
+            return self.unit.front.module.signature(name)
+
     def functions(self) -> tuple[str, ...]:
         """The names of the functions of the session."""
         return self.unit.outline().functions
@@ -87,7 +96,7 @@ class Answers(State):
     def describe(self, text: str) -> str:
         """`e : type`; the signature of a function of the session."""
         text = text.strip()
-        return str(self.signature(text)) if text in self.functions() else f"{text} : {self.type_of(text)}"
+        return self.signed(text) if text in self.functions() else f"{text} : {self.type_of(text)}"
 
     def entry(self, text: str) -> Entry:
         """An expression ready to run; `dv.TypeError` if it is a function."""
@@ -133,5 +142,7 @@ def function_type(v: Value) -> str:
     """`(x: f64[n]) -> …`: what a function takes; what it gives depends on that."""
     if isinstance(v, StrV):
         return "a text"
+    if not isinstance(v, FnV):
+        return "a value with functions in it"
     s = function_signature(v, "")
     return f"({', '.join(map(str, s.params))}) -> …" if s.params else "a function"

@@ -253,6 +253,13 @@ def test_types(s: Session) -> None:
     assert said(s, "h(B(2.0))") == ["2.0 : f64"]
 
 
+def test_functions_of_functions(s: Session) -> None:
+    assert said(s, "def twice(f: f64 -> f64, x: f64) -> f64 = f(f(x))") == ["twice(f: f64 -> f64, x: f64) -> f64"]
+    assert said(s, "twice(fn t -> 2 * t, 1.0)") == ["4.0 : f64"]
+    assert said(s, ":browse") == ["twice(f: f64 -> f64, x: f64) -> f64"]
+    assert said(s, ":type (1, twice)") == said(s, "(1, twice)") == ["(1, twice) : a value with functions in it"]
+
+
 def test_derivative_rules(s: Session) -> None:
     said(s, "def f(x: f64) = x\nderivative f(x) along dx = 3 * dx\ndef g(x: f64) = f(x)**2")
     assert said(s, "g'(1.0)") == ["6.0 : f64"]
