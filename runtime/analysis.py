@@ -27,6 +27,7 @@ from ..frontend.elab_functions import Closure, is_mono
 from ..frontend.lexer import lex
 from ..frontend.parser import read
 from ..frontend.scopes import Binding, Scopes, Use
+from ..frontend.tainted import believable
 from ..frontend.values import Value, type_of
 from .data import read_source
 from .front import Front, text_at
@@ -68,7 +69,14 @@ class Analysis:
             self.errors = self._check()
         else:
             with suppress(Exception):  # half a program: whatever its types are good for
-                self._elaborate()
+                self._elaborate_rest(found)
+
+    def _elaborate_rest(self, wrong: list[errors.SyntaxError]) -> None:
+        """What can be read, with those of its errors that are no consequences."""
+        try:
+            self._elaborate()
+        except errors.Error as e:
+            self.errors += believable(self.source, wrong, e.errors)
 
     def _check(self) -> list[errors.Error]:
         try:

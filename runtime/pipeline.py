@@ -148,8 +148,20 @@ class Unit:
         return self._checked
 
     def _make_check(self) -> int:
-        self.front.check()
+        try:
+            front = self.front
+        except errors.Error as e:
+            if not all(isinstance(one, errors.SyntaxError) for one in e.errors):
+                raise
+            raise self._more(e) from None
+        front.check()
         return len(self.outline().functions)
+
+    def _more(self, e: errors.Error) -> errors.Error:
+        """The errors of a text that can't be read whole, with those of what can be read."""
+        from .analysis import Analysis
+
+        return errors.bundle(Analysis(self.source, self.folder).errors or [e])
 
     def _on_disk(self, label: str, make: Callable[[], T], encode: Callable[[T], Any], decode: Callable[[Any], T]) -> T:
         """An answer from the disk, otherwise made and put there."""
