@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..compiler.errors import Span
-from ..compiler.ir import FLOATS, Atom, Const, Var
+from ..compiler.ir import FLOATS, Atom, Const, Var, integer
 from ..compiler.sizes import Poly, number, poly_of, product
 from . import values as vs
 from .builtins_base import (
@@ -90,6 +90,14 @@ def ones_like(elab: Elaborator, span: Span, v: Value) -> Value:
     if vs.has_function(v) or isinstance(v, vs.StrV):
         expected(elab, "ones_like", "a value of data", v, span)
     return vs.map_numbers(v, lambda x: Leaf(elab.b.fill(x.shape, Const(1, x.kind)), x.flex))
+
+
+@builtin("full_like", "v, x", "x everywhere, in the shape and the type of the array v")
+def full_like(elab: Elaborator, span: Span, v: Value, x: Value) -> Value:
+    a = array(elab, "full_like", v, span)
+    if not isinstance(a, Leaf):
+        expected(elab, "full_like", "an array of numbers or bools", v, span)
+    return Leaf(elab.b.fill(a.shape, elab.scalar(x, a.kind, "what fills", span)), a.flex)
 
 
 # ---------------------------------------------------------------- combining
@@ -219,6 +227,20 @@ def flatten(elab: Elaborator, span: Span, v: Value) -> Value:
         return a
     return elab.build([elab.atom(product(a.axes))],
                       lambda idx: elab.index_value(a, elab.unravel(idx[0], a.axes), safe=True))
+
+
+@builtin("diff", "v", "the differences of neighbours along the last axis")
+def diff(elab: Elaborator, span: Span, v: Value) -> Value:
+    x = numbers(elab, "diff", v, span)
+    *outer, n = x.shape
+    elab.nonempty(n, "diff")
+
+    def cell(idx: Sequence[Var]) -> Atom:
+        *row, i = idx
+        after = elab.b.index(x.atom, *row, elab.b.prim("add", i, integer(1)), safe=True)
+        return elab.b.prim("sub", after, elab.b.index(x.atom, *idx, safe=True))
+
+    return Leaf(elab.b.builds([*outer, elab.atom(poly_of(n) - number(1))], cell), x.flex)
 
 
 @builtin("argsort", "v", "the stable order that sorts a vector; NaN stands last")

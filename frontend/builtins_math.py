@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..compiler.errors import Span
-from ..compiler.ir import FLOATS, Atom, integer
+from ..compiler.ir import FLOATS, Atom, Const, integer
 from ..compiler.primitives import PRIMITIVES
 from . import values as vs
 from .builtins_base import TABLE, builtin, expected, make
@@ -127,10 +127,14 @@ def _narrow(elab: Elaborator, a: Atom) -> Atom:
 
 
 def _rounding(name: str) -> Callable[..., Value]:
-    def rounded(elab: Elaborator, span: Span, x: Value) -> Value:
+    def rounded(elab: Elaborator, span: Span, x: Value, keep: Value | None) -> Value:
         v = elab.number(x, name, span)
         if v.kind not in FLOATS:
             return v
+        if keep is not None and not (isinstance(keep, Leaf) and isinstance(keep.atom, Const) and keep.kind == "bool"):
+            elab.type_error("DV0306", f"{name}: keep must be true or false, written out", span)
+        if isinstance(keep, Leaf) and isinstance(keep.atom, Const) and keep.atom.value:
+            return elab.lift([v], lambda a: elab.b.prim(name, *a), span, flex=v.flex)
         return elab.lift([v], lambda a: elab.b.prim("i64", elab.b.prim(name, *a)), span)
 
     return rounded
@@ -149,6 +153,6 @@ def _class(name: str) -> Callable[..., Value]:
 for _kind in ("f64", "f32", "i64", "i32"):
     TABLE[_kind] = make(_kind, "x", f"x as {_kind}", _cast(_kind))
 for _name, _doc in ROUNDING.items():
-    TABLE[_name] = make(_name, "x", f"{_doc}, as i64", _rounding(_name))
+    TABLE[_name] = make(_name, "x | keep", f"{_doc}, as i64; with keep = true in the type of x", _rounding(_name))
 for _name, _doc in CLASSES.items():
     TABLE[_name] = make(_name, "x", _doc, _class(_name))

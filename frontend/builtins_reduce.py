@@ -44,6 +44,11 @@ def reduce_leaf(elab: Elaborator, mode: str, x: Leaf, over: Sequence[int]) -> Le
     return Leaf(reduce_atom(elab, mode, x.atom, over), x.flex)
 
 
+def widened(elab: Elaborator, x: Leaf) -> Leaf:
+    """i32 as i64: sums and products of small integers are seldom small."""
+    return elab.to_kind(x, "i64") if x.kind == "i32" else x
+
+
 def chosen(elab: Elaborator, who: str, v: Value, axis: Value | None, span: Span) -> tuple[int, ...]:
     """The axes to reduce over."""
     rank = len(axes_of(v))
@@ -62,19 +67,21 @@ def total(elab: Elaborator, span: Span, v: Value, axis: Value | None) -> Value:
             expected(elab, "sum", "numbers, or tuples and records of numbers", v, span)
         kept = [s for k, s in enumerate(v.axes) if k not in over]
         return vs.array_of(kept, vs.map_leaves(v.body, lambda x: reduce_leaf(elab, "sum", x, over)))
-    x = numbers(elab, "sum", v, span)
+    x = widened(elab, numbers(elab, "sum", v, span))
     return reduce_leaf(elab, "sum", x, chosen(elab, "sum", x, axis, span))
 
 
 @builtin("prod", "v | axis", "the product of all elements, or along an axis")
 def product(elab: Elaborator, span: Span, v: Value, axis: Value | None) -> Value:
-    x = numbers(elab, "prod", v, span)
+    x = widened(elab, numbers(elab, "prod", v, span))
     return reduce_leaf(elab, "prod", x, chosen(elab, "prod", x, axis, span))
 
 
 @builtin("mean", "v | axis", "the mean of all elements, or along an axis; NaN of nothing")
 def mean(elab: Elaborator, span: Span, v: Value, axis: Value | None) -> Value:
     x = numbers(elab, "mean", v, span)
+    if x.kind not in FLOATS:
+        x = elab.to_kind(x, "float?" if x.flex else "f64")
     over = chosen(elab, "mean", x, axis, span)
     count: Value = vs.int_lit(1)
     for k in over:

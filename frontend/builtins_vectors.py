@@ -11,6 +11,7 @@ from ..compiler.sizes import poly_of
 from . import values as vs
 from .builtins_base import TABLE, builtin, expected, from_prelude, make, numbers, vector
 from .builtins_prelude import index
+from .builtins_reduce import widened
 from .values import Leaf, Value
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def _of_vector(name: str, floats: bool) -> Callable[..., Value]:
         x = numbers(elab, name, v, span, "a vector of numbers")
         if floats and x.kind not in FLOATS:
             x = elab.to_kind(x, "float?" if x.flex else "f64")
+        if name in ("cumsum", "cumprod"):
+            x = widened(elab, x)
         return elab.apply(from_prelude(elab, name), [x], span)
 
     return call

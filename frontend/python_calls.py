@@ -204,11 +204,11 @@ class Calls(Records):
             if receiver is not None:
                 values["self"] = receiver
             made = self.instantiate(rule.template, values, rule.rest, rest, self.at(node))
-            filling = given.get("fill_value")
+            filling = given.get("fill_value") if known.name == "np.full" else None
             if isinstance(filling, ast.Constant) and type(filling.value) is int:  # as in NumPy, whatever is put in later
                 return call(self.at(node), self.builtin("i64", node), made)
             return made
-        forms = " or ".join(f"{known.name}({', '.join([*r.params, *(['*' + r.rest] if r.rest else [])])})" for r in known.rules)
+        forms = " or ".join(f"{known.name}({r.given()})" for r in known.rules)
         self.refuse(node, f"{known.name} is called as {forms} here", code="DV0153")
 
     def bind(self, rule: Rule, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -> dict[str, ast.expr] | None:
@@ -217,10 +217,10 @@ class Calls(Records):
             return None
         given = dict(zip(rule.params, args, strict=False))
         for k in keywords:
-            if k.arg is None or k.arg in given or k.arg not in rule.params:
+            if k.arg is None or k.arg in given or k.arg not in rule.params + rule.named:
                 return None
             given[k.arg] = k.value
-        return given if set(given) == set(rule.params) else None
+        return given if set(given) == {*rule.params, *rule.named} else None
 
     def instantiate(self, t: ast.expr, values: dict[str, sx.Expr], rest: str | None, more: Sequence[sx.Expr],
                     span: Span) -> sx.Expr:

@@ -416,7 +416,9 @@ class Statements(Expressions):
             test, body = self.expr(c.guard), side(c.body)
             self.frames[-1].defined = before
             others = copy.copy(s)
-            others.cases = s.cases[k + 1:]
+            later = s.cases[k + 1:]
+            done = [d for d in s.cases[:k] if d.guard is None] if later and not is_total(later) else []
+            others.cases = [*done, *later]  # those before take nothing here, but with them nothing is left out
             otherwise = self.matched(others, side, falls) if others.cases else side(())
             arms.append(sx.Arm(span, pattern, conditional(self.at(c.guard), test, body, otherwise)))
             if isinstance(c.pattern, ast.MatchAs) and c.pattern.pattern is None:  # it takes everything

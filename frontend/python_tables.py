@@ -1,7 +1,8 @@
 """Functions of Python, `math`, NumPy and `scipy.special` that the language has, each with what it becomes.
 
 One line for each: a call, and an expression of the language over its arguments, both in Python's
-spelling.  Several lines of one name differ in their arguments.  `docs/python.md` prints the table.
+spelling.  Several lines of one name differ in their arguments; `axis=axis` is given by name only.
+`docs/python.md` prints the table.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ array(object) = object
 asarray(a) = a
 bool_(x) = x != 0
 cbrt(x) = cbrt(x)
-ceil(x) = f64(ceil(x))
+ceil(x) = ceil(x, keep=True)
 clip(a, a_min, a_max) = clip(a, a_min, a_max)
 concatenate(arrays) = concat(*arrays)
 copy(a) = a
@@ -115,12 +116,12 @@ cos(x) = cos(x)
 cosh(x) = cosh(x)
 count_nonzero(a) = count(a)
 cross(a, b) = cross(a, b)
-cumprod(a) = cumprod(a)
-cumsum(a) = cumsum(a)
+cumprod(a) = cumprod(flatten(a))
+cumsum(a) = cumsum(flatten(a))
 deg2rad(x) = x * (pi / 180.0)
 diag(v) = diag(v)
 diagonal(a) = diagonal(a)
-diff(a) = a[1:] - a[:-1]
+diff(a) = diff(a)
 divide(x1, x2) = x1 / x2
 dot(a, b) = a @ b
 empty(shape) = zeros(shape)
@@ -130,15 +131,15 @@ expm1(x) = expm1(x)
 eye(N) = eye(N)
 eye(N, M) = eye(N, M)
 fabs(x) = abs(f64(x))
-flip(m) = reverse(m)
+flip(m) = reshape(reverse(flatten(m)), shape(m))
 float32(x) = f32(x)
 float64(x) = f64(x)
-floor(x) = f64(floor(x))
+floor(x) = floor(x, keep=True)
 full(shape, fill_value) = fill(shape, fill_value)
-full_like(a, fill_value) = fill(shape(a), fill_value)
+full_like(a, fill_value) = full_like(a, fill_value)
 hypot(x1, x2) = hypot(x1, x2)
 identity(n) = eye(n)
-inner(a, b) = dot(a, b)
+inner(a, b) = a @ moveaxis(b, -1, 0)
 int32(x) = i32(x)
 int64(x) = i64(x)
 isfinite(x) = isfinite(x)
@@ -160,7 +161,7 @@ max(a, axis) = max(a, axis=axis)
 maximum(x1, x2) = max(x1, x2)
 mean(a) = mean(a)
 mean(a, axis) = mean(a, axis=axis)
-median(a) = median(a)
+median(a) = median(flatten(a))
 min(a) = min(a)
 min(a, axis) = min(a, axis=axis)
 minimum(x1, x2) = min(x1, x2)
@@ -170,18 +171,18 @@ multiply(x1, x2) = x1 * x2
 negative(x) = -x
 ones(shape) = ones(shape)
 ones_like(a) = ones_like(a)
-outer(a, b) = outer(a, b)
+outer(a, b) = outer(flatten(a), flatten(b))
 polyval(p, x) = polyval(reverse(p), x)
 power(x1, x2) = x1 ** x2
 prod(a) = prod(a)
 prod(a, axis) = prod(a, axis=axis)
 rad2deg(x) = x * (180.0 / pi)
 ravel(a) = flatten(a)
-reciprocal(x) = 1.0 / x
+reciprocal(x) = x ** -1
 remainder(x1, x2) = x1 % x2
 reshape(a, shape) = reshape(a, *shape)
-rint(x) = f64(round(x))
-round(a) = f64(round(a))
+rint(x) = round(1.0 * x, keep=True)
+round(a) = round(a, keep=True)
 searchsorted(a, v) = searchsorted(a, v)
 sign(x) = sign(x)
 sin(x) = sin(x)
@@ -190,7 +191,7 @@ sort(a) = sort(a)
 sqrt(x) = sqrt(x)
 square(x) = x ** 2
 stack(arrays) = stack(*arrays)
-std(a) = std(a)
+std(a) = std(flatten(a))
 subtract(x1, x2) = x1 - x2
 sum(a) = sum(a)
 sum(a, axis) = sum(a, axis=axis)
@@ -201,9 +202,9 @@ transpose(a) = transpose(a)
 tril(m) = tril(m)
 triu(m) = triu(m)
 true_divide(x1, x2) = x1 / x2
-trunc(x) = f64(trunc(x))
-unique(a) = unique(a)
-var(a) = variance(a)
+trunc(x) = trunc(x, keep=True)
+unique(a) = unique(flatten(a))
+var(a) = variance(flatten(a))
 where(condition, x, y) = select(condition, x, y)
 zeros(shape) = zeros(shape)
 zeros_like(a) = zeros_like(a)
@@ -211,7 +212,7 @@ linalg.cholesky(a) = cholesky(a)
 linalg.det(a) = det(a)
 linalg.inv(a) = inv(a)
 linalg.norm(x) = norm(x)
-linalg.norm(x, axis) = norm(x, axis=axis)
+linalg.norm(x, axis=axis) = norm(x, axis=axis)
 linalg.slogdet(a) = slogdet(a)
 linalg.solve(a, b) = solve(a, b)
 """
@@ -224,11 +225,11 @@ erfinv(y) = erfinv(y)
 expit(x) = sigmoid(x)
 gamma(z) = gamma(z)
 gammaln(x) = lgamma(x)
-log_softmax(x) = log_softmax(x)
+log_softmax(x) = reshape(log_softmax(flatten(x)), shape(x))
 logit(x) = logit(x)
 logsumexp(a) = logsumexp(a)
 psi(x) = digamma(x)
-softmax(x) = softmax(x)
+softmax(x) = reshape(softmax(flatten(x)), shape(x))
 xlogy(x, y) = xlogy(x, y)
 """
 
@@ -240,8 +241,8 @@ argmin() = argmin(self)
 argsort() = argsort(self)
 clip(min, max) = clip(self, min, max)
 copy() = self
-cumprod() = cumprod(self)
-cumsum() = cumsum(self)
+cumprod() = cumprod(flatten(self))
+cumsum() = cumsum(flatten(self))
 dot(b) = self @ b
 flatten() = flatten(self)
 item() = self
@@ -254,12 +255,12 @@ min(axis) = min(self, axis=axis)
 prod() = prod(self)
 ravel() = flatten(self)
 reshape(*shape) = reshape(self, *shape)
-std() = std(self)
+std() = std(flatten(self))
 sum() = sum(self)
 sum(axis) = sum(self, axis=axis)
 trace() = trace(self)
 transpose() = transpose(self)
-var() = variance(self)
+var() = variance(flatten(self))
 """
 
 CONSTANTS = {"math": ("e", "inf", "nan", "pi", "tau"), "numpy": ("e", "inf", "nan", "pi")}
@@ -272,12 +273,17 @@ SHORT = {"math": "math", "numpy": "np", "scipy.special": "special"}
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """One line: the names of the arguments (the last may take several), and the template."""
+    """One line: the names of the arguments (the last may take several), those given by name only, and the template."""
 
     params: tuple[str, ...]
+    named: tuple[str, ...]
     rest: str | None
     template: ast.expr
     text: str
+
+    def given(self) -> str:
+        """The arguments as a call has them."""
+        return ", ".join([*self.params, *(f"{k}=" for k in self.named), *([f"*{self.rest}"] if self.rest else [])])
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,8 +302,9 @@ def _read(table: str, prefix: str) -> dict[str, Known]:
         assert isinstance(call, ast.Call)
         names = [a.id for a in call.args if isinstance(a, ast.Name)]
         rest = next((a.value.id for a in call.args if isinstance(a, ast.Starred) and isinstance(a.value, ast.Name)), None)
+        named = tuple(k.arg for k in call.keywords if k.arg is not None)
         lines.setdefault(ast.unparse(call.func), []).append(
-            Rule(tuple(names), rest, ast.parse(right, mode="eval").body, right))
+            Rule(tuple(names), named, rest, ast.parse(right, mode="eval").body, right))
     return {n: Known(prefix + n, tuple(rules)) for n, rules in lines.items()}
 
 
@@ -363,7 +370,7 @@ def markdown() -> str:
         same, others = [], []
         for name, known in functions.items():
             for rule in known.rules:
-                given = ", ".join([*rule.params, *([f"*{rule.rest}"] if rule.rest else [])])
+                given = rule.given()
                 shown = rule.text.replace("True", "true").replace("False", "false")
                 if rule.text == f"{name}({given})":
                     same.append(f"{name}({given})")

@@ -104,6 +104,48 @@ def round_or_square(s: Circle | Box) -> float:
             return h - w
 
 
+def guarded_later(s: Circle | Box) -> float:
+    match s:
+        case Circle(r):
+            return 3 * r
+        case Box(w, h) if w == h:
+            return w
+        case Box(w, h) if w > 3 * h:
+            return h
+        case Box(w, h):
+            return w * h
+
+
+def guarded_later_with_state(s: Circle | Box) -> float:
+    total = 1.0
+    match s:
+        case Circle(r):
+            total = r
+        case Box(w, h) if w > h:
+            total -= h
+        case Box(w, h):
+            total += w
+    return total
+
+
+def guarded_truth(b: bool, x: float) -> float:
+    match b:
+        case True:
+            return x
+        case False if x > 1:
+            return -x
+        case False:
+            return 0.0
+
+
+def test_guards_behind_the_first_case() -> None:
+    for f in (guarded_later, guarded_later_with_state):
+        for s in (Circle(2.0), Box(2.0, 2.0), Box(9.0, 2.0), Box(1.0, 2.0)):
+            assert dv.jit(f)(s) == f(s)
+    for b, x in ((True, 2.0), (False, 2.0), (False, 0.5)):
+        assert dv.jit(guarded_truth)(b, x) == guarded_truth(b, x)
+
+
 def test_guards_of_cases() -> None:
     for f in (digits, changed, counted):
         assert [dv.jit(f)(k) for k in range(12)] == [f(k) for k in range(12)]
