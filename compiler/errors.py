@@ -41,6 +41,13 @@ class Span:
             return self
         return Span(self.source, self.line, self.col, other.end_line, other.end_col)
 
+    def text(self, otherwise: str) -> str:
+        """The program's own text, if it stands on one line and is short; else something that stands for it."""
+        if self.source is None or self.line != self.end_line or not 0 < self.end_col - self.col <= 30:
+            return otherwise
+        line = self.source.text.split("\n")[self.line - 1:self.line]
+        return (line[0][self.col - 1:self.end_col - 1] if line else "") or otherwise
+
     def __str__(self) -> str:
         return f"{self.source.name if self.source else '<unknown>'}:{self.line}:{self.col}"
 

@@ -9,7 +9,7 @@ from ..compiler.ir import Scalar, Var
 from . import syntax as sx
 from . import types as ty
 from . import values as vs
-from .elab_base import MEANT
+from .elab_base import MEANT, depends_on_itself
 from .elab_functions import Closure, Code, Compiled
 from .elab_match import RecordCtor, SumCtor
 from .elab_types import Signature, TypeEnv
@@ -207,7 +207,7 @@ class Declarations:
             return self._let_value(name, let)
         key = str(id(let))
         if key in self._opening:
-            raise NameError("DV0206", f"{name} depends on itself", span)
+            raise depends_on_itself(name, span)
         self._opening.add(key)
         try:
             with self.elab.own_function() as b:

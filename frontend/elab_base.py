@@ -128,8 +128,9 @@ class Base:
     def not_yet(self, what: str, span: Span, help: str | None = None) -> NoReturn:
         raise unsupported(what, span, help)
 
-    def unknown_name(self, name: str, span: Span, known: Iterable[str], kind: str = "nothing here is called") -> NoReturn:
-        raise NameError("DV0201", f"{kind} {name}", span, help=meant(name, known))
+    def unknown_name(self, name: str, span: Span, known: Iterable[str], kind: str = "nothing here is called",
+                     member: str | None = None) -> NoReturn:
+        raise NameError("DV0201", f"{kind} {name}", span, help=meant(name, known, member))
 
     # ------------------------------------------------ sizes
 
@@ -275,29 +276,62 @@ class Base:
             self.chain.pop()
 
 
+def depends_on_itself(name: str, span: Span) -> NameError:
+    return NameError("DV0206", f"{name} depends on itself", span,
+                     help="a value is not changed: what is made of an earlier one has another name")
+
+
 def unsupported(what: str, span: Span, help: str | None = None) -> UnsupportedError:
     return UnsupportedError("DV0901", f"not yet: {what}", span, help=help)
 
 
+METHODS = {"T": "transpose", "mT": "transpose", "size": "len", "length": "len"}
+"""What is a method or an attribute elsewhere, and a function of another name here."""
+MODULES = frozenset(("np", "numpy", "math", "jnp", "jax", "scipy", "torch", "Math"))
+_END = "blocks end by their indentation"
+_MISSING = "every name has a value; for what may be missing declare `type Maybe = Some(f64) | Nothing`"
+_RANDOM = "random numbers come from outside, as arguments"
 MEANT = {
-    "print": "`show(x)` prints x, and gives it", "range": "`for i < n` counts",
-    "True": "write `true`", "False": "write `false`", "np": "the functions need no module: write `sin`",
-    "numpy": "the functions need no module: write `sin`", "math": "the functions need no module: write `sin`",
-    "jnp": "the functions need no module: write `sin`",
+    **dict.fromkeys(MODULES, "the functions need no module: write `sin`"),
+    **dict.fromkeys(("end", "done", "fi"), _END), **dict.fromkeys(("None", "null", "nil", "undefined"), _MISSING),
+    **dict.fromkeys(("infinity", "Infinity", "INFINITY", "oo"), "write `inf`"),
+    **dict.fromkeys(("int", "long", "int64", "Int"), "a conversion is called like the type: write `i64`"),
+    **dict.fromkeys(("float", "double", "float64", "Float64"), "a conversion is called like the type: write `f64`"),
+    **dict.fromkeys(("random", "rand", "randn", "randint", "normal", "uniform"), _RANDOM),
+    **dict.fromkeys(("str", "string", "repr", "format"), "texts are no values; `show(x)` prints x, and gives it"),
+    **dict.fromkeys(("break", "continue"), "a loop ends by its condition: `loop x = … while c do …`"),
+    **dict.fromkeys(("concatenate", "hstack", "vstack", "cat"), "write `concat`, or `stack` for a new axis"),
+    **dict.fromkeys(("array", "list", "vector", "ndarray", "asarray"), "an array is written `[1.0, 2.0]`"),
+    **dict.fromkeys(("append", "push"), "write `concat(a, [x])`"), **dict.fromkeys(("size", "length", "numel"), "write `len`, or `shape`"),
+    **dict.fromkeys(("fabs", "absolute"), "write `abs`"), **dict.fromkeys(("maximum", "fmax"), "write `max`"),
+    **dict.fromkeys(("minimum", "fmin"), "write `min`"), **dict.fromkeys(("foldl", "fold"), "write `reduce`, or a `loop`"),
+    **{f"arc{f}": f"write `a{f}`" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}, "arctan2": "write `atan2`",
+    "print": "`show(x)` prints x, and gives it", "range": "`for i < n` counts", "arange": "write `iota(n)`",
+    "True": "write `true`", "False": "write `false`", "ln": "write `log`", "enumerate": "`for i < len(a)` counts",
+    "where": "write `select(c, a, b)`, or `if c then a else b`", "diff": "write `a[1:] - a[:-1]`", "sgn": "write `sign`",
+    "var": "write `variance`", "average": "write `mean`", "norm2": "write `norm`", "square": "write `x**2`", "sqr": "write `x**2`",
+    "identity": "write `eye`", "pass": "every block has a value; write it", "power": "write `x**y`",
 }
 """Names of other languages, and what is written here."""
 
 
-def meant(name: str, known: Iterable[str]) -> str | None:
-    """What somebody means by a name that is not there: what it is called here, or the closest known one."""
-    return MEANT.get(name) or did_you_mean(name, known)
+def meant(name: str, known: Iterable[str], member: str | None = None) -> str | None:
+    """What somebody means by a name that is not there: what it is called here, or the closest known one.
+
+    `member` is what was wanted of it: `sum` in `np.sum`.
+    """
+    if member is None or name not in MODULES:
+        return MEANT.get(name) or did_you_mean(name, known)
+    known = set(known)
+    help = f"write `{member}`" if member in known else meant(member, known)
+    return f"the functions need no module: {help}" if help else "the functions need no module"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """The closest of the known names; one that differs in case alone, or else begins alike, is preferred."""
     known = sorted(set(known))
     same = [k for k in known if k.lower() == name.lower()]
-    close = same[:1] or difflib.get_close_matches(name, known, 4)
+    close = same[:1] or difflib.get_close_matches(name, known, 4, 0.65)
     if not close:
         return None
     alike = [c for c in close if c[:2] == name[:2]]

@@ -38,9 +38,16 @@ class Indexing(Into):
                 if isinstance(base, vs.FnV):
                     self.type_error("DV0311", "a function is called with (…), not indexed", e.span)
                 self.type_error("DV0311", f"{len(e.index)} {'index' if len(e.index) == 1 else 'indices'} for "
-                                f"{vs.show_type(base)}", e.span)
+                                f"{vs.show_type(base)}", e.span, help=self.instead_of_index(e, base))
             items, safe = self.indices(e.index, axes, env)
             return self.read(base, items, safe)
+
+    def instead_of_index(self, e: sx.IndexE, base: Value) -> str | None:
+        """What to write where a record or a number is indexed, or an array by too many indices."""
+        name = e.base.span.text("x")
+        if isinstance(base, RecordV):
+            return f"a field is chosen by its name: write `{name}.{base.names[0]}`" if base.names else None
+        return f"`{name}` is one number, and has no axes" if isinstance(base, Leaf) and not base.rank else None
 
     def read(self, base: Value, items: Sequence[Atom | Range], safe: bool) -> Value:
         while items and isinstance(items[-1], Range) and items[-1].whole:

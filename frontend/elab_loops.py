@@ -324,7 +324,13 @@ class Loops(Generators):
                 shown = "_" if escapes else repr(poly_of(t))
                 wild = ", ".join("_" for _ in flags)
                 raise SizeError("DV0316", f"the loop's state has size {poly_of(s)!r} at first, {shown} after a step",
-                                span, help=f"if it may change, say so: loop v: {x.kind}[{wild}] = …")
+                                span, help=f"if it may change, say so: loop {_state_type(state, x, wild)} = …")
+
+
+def _state_type(state: Value, x: Leaf, wild: str) -> str:
+    """`v: f64[_]`: the state with the type that lets the axes of this leaf of it change."""
+    name = x.atom.name if isinstance(x.atom, Var) else "v"
+    return f"{name}: {x.kind}[{wild}]" if state is x else f"(…, {name}, …): (…, {x.kind}[{wild}], …)"
 
 
 def runs_down(gen: Gen) -> bool:

@@ -19,7 +19,7 @@ from .types import ArrayT, FnT, RecordT, ScalarT, SumT, TupleT, Type, VarT
 from .values import ArrayV, Env, Leaf, RecordV, SumV, TupleV, Value, array_of
 
 FOREIGN = {"int": "i64", "float": "f64", "double": "f64", "real": "f64", "float64": "f64", "float32": "f32",
-           "int64": "i64", "int32": "i32", "boolean": "bool"}
+           "int64": "i64", "int32": "i32", "boolean": "bool", "integer": "i64", "number": "f64"}
 STRINGS = ("string", "str")
 
 
@@ -104,13 +104,13 @@ class Types(Ops):
         if name in ("c64", "c128", "z2"):
             self.not_yet(f"the scalar type {name}", span)
         known = [*ty.SCALARS, *(root.type_names() if isinstance(root, TypeEnv) else ())]
-        if name[0].isupper() or (not sig.open and name not in sig.vars):
-            self.unknown_name(name, span, known, "there is no type")
-        if name in FOREIGN:
-            raise NameError("DV0201", f"there is no type {name}", span, help=f"say {FOREIGN[name]}")
-        if name in STRINGS:
+        if name.lower() in FOREIGN:
+            raise NameError("DV0201", f"there is no type {name}", span, help=f"say {FOREIGN[name.lower()]}")
+        if name.lower() in STRINGS:
             raise NameError("DV0201", f"there is no type {name}", span,
                             help="strings stand in messages and labels only; the text of a file enters as its bytes, i64[n]")
+        if name[0].isupper() or (not sig.open and name not in sig.vars):
+            self.unknown_name(name, span, known, "there is no type")
         sig.vars.add(name)
         return VarT(name)
 

@@ -18,6 +18,7 @@ from ..compiler.ir import Atom, Block, Const, If, Prim, Prov, Scalar, Var, integ
 from ..compiler.sizes import poly_of
 from . import syntax as sx
 from . import values as vs
+from .elab_base import METHODS, MODULES
 from .elab_functions import Closure, Code
 from .elab_match import RecordCtor, SumCtor
 from .elab_rules import Rules
@@ -82,8 +83,10 @@ class Elaborator(Rules):
                 if op == "-" and isinstance(operand, sx.Paren) and isinstance(v, Leaf) and isinstance(v.atom, Const):
                     return Leaf(self.b.prim("neg", v.atom), v.flex)  # only `-1.0` is a constant itself
                 return self.negate(v, span) if op == "-" else self.not_(v, span)
+            case sx.Field(_, sx.Name(at, module), name) if module in MODULES and env.get(module) is None:
+                self.unknown_name(module, at, env.all_names(), member=name)
             case sx.Field(span, base, name):
-                return self.field(self.elaborate(base, env), name, span)
+                return self.field(self.elaborate(base, env), name, span, base, env)
             case sx.Comp(span, body, gens):
                 return self.comprehension(lambda s: self.elaborate(body, s), gens, env, span)
             case sx.Compare():
@@ -124,9 +127,14 @@ class Elaborator(Rules):
             return v
         self.unknown_name(name, span, env.all_names())
 
-    def field(self, v: Value, name: str, span: Span) -> Value:
+    def field(self, v: Value, name: str, span: Span, base: sx.Expr, env: Env) -> Value:
         if isinstance(v, vs.Scope):
             return v.member(self, name, span)
+        if not isinstance(v, vs.RecordV):
+            function = METHODS.get(name) or (name if isinstance(env.get(name), vs.FnV) else None)
+            if function is not None:
+                self.type_error("DV0305", f"only records have fields, this is {vs.show_type(v)}", span,
+                                help=f"functions stand in front: write `{function}({base.span.text('x')})`")
         return self.field_of(v, name, span)
 
     def not_(self, v: Value, span: Span) -> Value:

@@ -73,6 +73,7 @@ _MASTER = re.compile(
       (?P<newline>\n)
     | (?P<blank>[ \t]+)
     | (?P<comment>\#[^\n]*)
+    | (?P<block>/\*(?s:.*?)(?:\*/|\Z)|"{3}(?s:.*?)(?:"{3}|\Z))
     | (?P<word>[^\W\d]\w*)
     | (?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?P<tail>\w*)
     | (?P<string>"(?:[^"\\\n]|\\[^\n])*")
@@ -114,6 +115,9 @@ _FOREIGN: dict[str, tuple[tuple[str, ...], str]] = {
 }
 """What other languages write: the tokens that go on instead, and what to say."""
 
+_COMMENTS = frozenset(("//", "%", ";"))
+"""What begins a comment elsewhere; here no line begins so."""
+
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "0": "\0"}
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _LINE_BREAKS = str.maketrans(dict.fromkeys("\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
@@ -151,11 +155,12 @@ class _Lexer:
         self.line = 1
         self.line_start = 0
         self.first = True
+        self.depth = 0
 
     def run(self) -> Lexed:
         text, match, position = self.text, _MASTER.match, 0
         special: dict[str, Callable[[int, str], None]] = {
-            "comment": self.comment, "word": self.word, "string": self.string, "foreign": self.foreign}
+            "comment": self.comment, "block": self.block, "word": self.word, "string": self.string, "foreign": self.foreign}
         while position < len(text):
             m = match(text, position)
             if m is None:
@@ -165,8 +170,11 @@ class _Lexer:
             kind = m.lastgroup
             if kind == "mark":
                 mark = m.group()
+                self.depth += (mark in "([{") - (mark in ")]}")
                 if mark == ".":
                     position = self.point(start)
+                elif mark in _COMMENTS and self.first and self.depth <= 0:
+                    position = self.foreign_comment(start, mark)
                 else:
                     self.add(MARKS[mark], mark, start)
             elif kind == "newline":
@@ -214,6 +222,10 @@ class _Lexer:
     def number(self, start: int, text: str, tail: str) -> None:
         end = start + len(text)
         point = self.text.startswith(".", end) and not self.text.startswith("..", end)
+        if tail and self.tokens and self.tokens[-1].type in ("DEF", "LET") and tail[0].isalpha():
+            self.wrong("DV0103", "a name begins with a letter", start, end + len(tail), f"write `{tail}{text}`")
+            self.add("NAME", tail, start)
+            return
         if tail:
             self.wrong("DV0103", f"the number `{text}` runs into `{tail}`", start, end + len(tail), _tail_help(text, tail))
         elif point:
@@ -263,6 +275,27 @@ class _Lexer:
     def tab(self, start: int, blanks: str) -> None:
         at = start + blanks.index("\t")
         self.wrong("DV0102", "a tab in the indentation", at, at + 1, "indent with spaces")
+
+    def foreign_comment(self, start: int, mark: str) -> int:
+        """A line that begins with `//`, which no line does outside brackets; returns where it ends."""
+        end = self.text.find("\n", start)
+        self.wrong("DV0105", "a comment begins with `#`", start, start + len(mark), f"write `#` instead of `{mark}`")
+        return len(self.text) if end < 0 else end
+
+    def block(self, start: int, text: str) -> None:
+        """`/* … */` and a text in three quotes, which is a value only if something stands in front of it."""
+        if text.startswith("/*"):
+            self.wrong("DV0105", "a comment begins with `#`", start, start + 2, "write `#` at the beginning of each line")
+        elif self.first:
+            self.wrong("DV0104", "what a declaration is for stands above it, in lines that begin with `##`", start, start + 3,
+                       f"write `## {text[3:].split(chr(10))[0].strip(chr(34)) or '…'}` above it")
+        else:
+            self.wrong("DV0104", "strings stand between single `\"` and end on the same line", start, start + 3,
+                       "write `\\n` for a new line in a string")
+            self.add("STRING", '"…"', start, text.strip('"'))
+        if "\n" in text:
+            self.line += text.count("\n")
+            self.line_start = start + text.rindex("\n") + 1
 
     def foreign(self, start: int, text: str) -> None:
         instead, say = _FOREIGN.get(text, ((), ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..compiler.errors import Span
 from .lexer import MARKS, OPERAND_ENDS, Token
@@ -13,6 +14,8 @@ _OPERATORS = frozenset(("PLUS", "STAR", "SLASH", "SLASHSLASH", "PERCENT", "AT", 
                         "GT", "AND", "OR", "WITH", "DOT", "PRIME"))
 STARTS = frozenset(("NAME", "CNAME", "NUM", "STRING", "TRUE", "FALSE", "LPAR"))
 ENDS = frozenset(("NEWLINE", "DEDENT", "$END", "RPAR", "RBRACK", "RBRACE", "COMMA", "SEMI"))
+_OPENERS = frozenset(("LPAR", "LBRACK", "LBRACE"))
+_CLOSERS = frozenset(("RPAR", "RBRACK", "RBRACE"))
 _LINE_EDGES = frozenset(("NEWLINE", "INDENT", "DEDENT"))
 
 
@@ -33,6 +36,16 @@ def described(token: Token) -> str:
         return {"NEWLINE": "the end of the line", "INDENT": "an indented line"}.get(token.type, spelled(token.type))
     text = token.text if len(token.text) <= 30 else token.text[:27] + "…"
     return text if token.type == "STRING" else f"`{text}`"
+
+
+def written(tokens: list[Token]) -> str:
+    """Tokens as they stand in the text, or `…` if that is long or on several lines."""
+    text = ""
+    for before, token in pairwise([tokens[0], *tokens] if tokens else []):
+        if token.span.line != before.span.line:
+            return "…"
+        text += " " * (bool(text) and token.span.col > before.span.end_col) + token.text
+    return text if len(text) <= 40 else "…"
 
 
 def expected(accepted: frozenset[str]) -> str:
@@ -138,6 +151,24 @@ class Place:
                 return at
             depth += kind in ("LPAR", "LBRACK", "LBRACE", "INDENT")
             depth -= kind in ("RPAR", "RBRACK", "RBRACE", "DEDENT")
+        return len(self.tokens)
+
+    def opening(self, at: int) -> int:
+        """The innermost bracket that is open before a token; for a closing one its own; -1 if there is none."""
+        depth = 0
+        for k in range(at - 1, -1, -1):
+            depth += (self.tokens[k].type in _CLOSERS) - (self.tokens[k].type in _OPENERS)
+            if depth < 0:
+                return k
+        return -1
+
+    def closing(self, at: int) -> int:
+        """The bracket that closes the one at a place; the end if nothing does."""
+        depth = 0
+        for k in range(at, len(self.tokens)):
+            depth += (self.tokens[k].type in _OPENERS) - (self.tokens[k].type in _CLOSERS)
+            if depth == 0:
+                return k
         return len(self.tokens)
 
     def fix(self, message: str, help: str | None, start: int, stop: int, *kinds: str | Token, code: str = "DV0127",

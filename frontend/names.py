@@ -55,7 +55,7 @@ class _Walk:
                 scope |= set(pattern_names(p))
         return scope
 
-    def name(self, name: str, span: Span, scope: set[str]) -> None:
+    def name(self, name: str, span: Span, scope: set[str], member: str | None = None) -> None:
         if name in scope:
             return
         try:
@@ -66,7 +66,7 @@ class _Walk:
             self.errors.append(error)
         elif v is None:
             self.errors.append(NameError("DV0201", f"nothing here is called {name}", span,
-                                         help=meant(name, scope | self.env.all_names())))
+                                         help=meant(name, scope | self.env.all_names(), member)))
 
     def gens(self, gens: sx.Gens, scope: set[str]) -> set[str]:
         scope = set(scope)
@@ -92,6 +92,8 @@ class _Walk:
         match e:
             case sx.Name(span, name):
                 self.name(name, span, scope)
+            case sx.Field(_, sx.Name(span, name), member):
+                self.name(name, span, scope, member)
             case sx.Comp(_, body, gens):
                 self.expr(body, self.gens(gens, scope))
             case sx.For(_, gens, into, body):
@@ -174,7 +176,7 @@ class _Free(_Walk):
         super().__init__(Env())
         self.found: set[str] = set()
 
-    def name(self, name: str, span: Span, scope: set[str]) -> None:
+    def name(self, name: str, span: Span, scope: set[str], member: str | None = None) -> None:
         if name not in scope:
             self.found.add(name)
 

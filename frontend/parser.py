@@ -1,7 +1,7 @@
 """From text to surface syntax: `parse` for a file, `parse_expr` for one expression, `read` for what is broken.
 
 lexer.py makes tokens, layout.py blocks and declarations, lark's LALR parser runs over the tokens of one
-declaration after the other, builder.py makes the nodes, repair.py and hints.py say what is wrong and go on.
+declaration after the other, builder.py makes the nodes, repair.py and the hints say what is wrong and go on.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What to do about a token that doesn't fit: say so, mend the tokens, go on.
 
-In this order: a hint of hints.py that knows the mistake; the one token that, put in, exchanged or
+In this order: a hint of hints_habits.py or hints.py that knows the mistake; the one token that, put in, exchanged or
 left out, lets the next ones pass; else the list of what could stand there, and the rest of the
 statement is skipped.  All of it runs on the states of the parser alone, without values.
 """
@@ -14,6 +14,7 @@ from lark.parsers.lalr_analysis import Shift
 
 from ..compiler.errors import Span, SyntaxError
 from .hints import HINTS
+from .hints_habits import HABITS
 from .lexer import Token
 from .messages import Place, described, expected, make_token, spelled
 
@@ -27,6 +28,10 @@ _OPERATORS = ("STAR", "PLUS", "MINUS", "SLASH", "SLASHSLASH", "PERCENT", "AT", "
               "AND", "OR")
 _FIRST = ("COMMA", "THEN", "DO", "ELSE", "EQUAL", "ARROW", "COLON", "IN", "FATARROW", "WITH", "SEMI", "BAR", "DOT",
           "DOTDOT", "CHOICE")
+_LIKE = {"COMMA": ("SEMI", "DOT", "BAR", "FOR", "WITH", "AND"), "ARROW": ("FATARROW", "COLON", "EQUAL", "DO", "THEN"),
+         "DOT": (), "WITH": (), "SEMI": ("COMMA", "AND"), "BAR": ("OR", "COMMA", "SLASH"), "IN": ("EQUAL", "COLON", "LE")}
+"""What these are written for by mistake; what is not listed as a key may stand for anything."""
+
 _LAST = (*_OPERATORS, "NAME", "CNAME", "STRING", "NUM")
 
 
@@ -35,7 +40,7 @@ def repair(conf: Any, tokens: list[Token], at: int) -> tuple[SyntaxError, list[T
     states = States(conf)
     stack = states.after(tokens[:at])
     place = Place(tokens, at, states.accepted(stack))
-    for hint in HINTS:
+    for hint in (*HABITS, *HINTS):
         fix = hint(place)
         if fix is not None and states.progress(fix.tokens) > at + fix.shift:
             return SyntaxError(fix.code, fix.message, fix.span, help=fix.help), fix.tokens
@@ -58,12 +63,14 @@ def _candidates(place: Place) -> Iterator[tuple[SyntaxError, list[Token]]]:
         order = ["NAME"]
     elif token.type not in _VIRTUAL | _BRACKETS | _OPERANDS:
         for kind in order:
-            if kind not in _OPERANDS:
+            if kind not in _OPERANDS and _plausible(place, kind, token.type):
                 what = "an operator" if kind in _OPERATORS else spelled(kind)
                 yield (SyntaxError("DV0123", f"{what} is expected here, not {described(token)}", where,
                                    help=None if kind in _OPERATORS else f"write {spelled(kind)}"),
                        [*tokens[:at], make_token(kind, token.span), *tokens[at + 1:]])
     for kind in order:
+        if not _plausible(place, kind, None):
+            continue
         what = "an operator" if kind in _OPERATORS else spelled(kind)
         if kind == "NAME" and place.accepted & {"NUM", "LPAR"}:
             what = "an expression" if place.wants_operand else "a pattern" if "NUM" in place.accepted else "a type"
@@ -73,6 +80,19 @@ def _candidates(place: Place) -> Iterator[tuple[SyntaxError, list[Token]]]:
     if token.type not in _VIRTUAL | _BRACKETS:
         yield (SyntaxError("DV0122", f"{described(token)} is not expected here", where, help="leave it out"),
                tokens[:at] + tokens[at + 1:])
+
+
+def _plausible(place: Place, kind: str, instead: str | None) -> bool:
+    """Whether somebody means this token: for `instead`, or (None) where nothing stands.
+
+    That the parser would take it is not enough: behind an operand it takes `.` and `'`, in front of a
+    declaration `import`.  A word of the language is meant if nothing else could stand there.
+    """
+    if len(place.accepted) == 1:
+        return True
+    if kind in _FIRST:
+        return instead in _LIKE.get(kind, (instead,)) if instead is not None else kind not in ("DOT", "WITH", "CHOICE")
+    return kind in _LAST and instead in (None, "BAR", "CHOICE")
 
 
 def _where(place: Place) -> Span:

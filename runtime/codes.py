@@ -15,7 +15,8 @@ from pathlib import Path
 from ..compiler import errors
 
 FOLDER = Path(__file__).with_name("codes")
-CODE = re.compile(r"[Dd][Vv]\d{4}")
+CODE = re.compile(r"(?:[Dd][Vv])?(\d{3,4})")
+"""How a code may be written where one is asked for: `DV0312`, `dv0312`, `312`."""
 _BLOCK = re.compile(r"```(\w+) ?(\S*)\n(.*?)\n```", re.DOTALL)
 
 
@@ -39,15 +40,16 @@ def codes() -> list[str]:
 
 
 def page(code: str) -> Page:
-    """The page of a code, in any case; `ValueError` DV0613 if there is none."""
-    code = code.upper()
+    """The page of a code, as it matches `CODE`; `ValueError` DV0613 if there is none."""
+    written = CODE.fullmatch(code)
+    code = f"DV{int(written[1]):04}" if written else code
     try:
         text = (FOLDER / f"{code}.md").read_text(encoding="utf-8")
     except OSError:
         known = codes()
-        near = difflib.get_close_matches(code, known, 3)
+        near = difflib.get_close_matches(code, known, 3, 0.8)
         raise errors.ValueError_("DV0613", f"there is no code {code}", help=(
-            f"there are {', '.join(sorted(near))}; " if near else "") + "`derivant explain --codes` lists all") from None
+            f"the nearest {'is' if len(near) == 1 else 'are'} {', '.join(sorted(near))}; " if near else "") + "`derivant explain --codes` lists all") from None
     return Page(code, text.partition("\n")[0].partition(": ")[2], text)
 
 

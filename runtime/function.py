@@ -328,9 +328,19 @@ class Function:
                     return next(reversed(self._ready))[1]
                 raise errors.TypeError(
                     "DV0607", f"{what} of {self.__name__} needs types: `{p.name}` has none", self._spans().get(p.name),
-                    help=f"write one in the signature, e.g. {p.name}: f64",
+                    help=self._with_types(p),
                 )
         return tuple(p.type for p in self._all.params)
+
+    def _with_types(self, p: Param) -> str:
+        """What to write so that this parameter has a type."""
+        if self._plain:
+            return f"write one in the signature, e.g. {p.name}: f64"
+        text = self.text
+        typed = ", ".join(f"{q.name}: {'f64' if isinstance(q.type, shapes.Any) else q.type}" for q in self._all.params)
+        names = ", ".join(q.name for q in self._all.params)
+        call = text if text.isidentifier() else f"({text})"
+        return f"declare it, e.g. `def f({typed}) = {call}({names})`, and ask about f"
 
     @property
     def source(self) -> str:
@@ -345,8 +355,8 @@ class Function:
         from .api import grad
         from .source import forward_gradient
 
+        types = self._declared("the derivative")
         if mode == "forward":
-            types = self._declared("the derivative")
             names = list(wrt) if wrt else [self.params[0].name]
             return self._printed(forward_gradient(self, types, names), f"grad_{self.text}")
         derived = grad(self, argnames=wrt) if wrt else grad(self)

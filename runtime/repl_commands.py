@@ -20,6 +20,7 @@ from ..frontend import syntax as sx
 from ..frontend.elab_base import meant
 from ..frontend.lexer import KEYWORDS
 from ..frontend.names import pattern_names
+from . import codes
 from .explain import PROGRAMS, STAGES
 from .files import write
 from .session_types import SETTINGS, Reply
@@ -140,9 +141,12 @@ def _asm(session: Session, text: str) -> Iterator[Reply]:
     yield _stage(session, _wanted(text, "asm"), "asm")
 
 
-@command("explain", "e", "what the compiler makes of it: sizes, loops, copies, rules", "expression")
+@command("explain", "e", "what the compiler makes of it: sizes, loops, copies, rules; of DV0312, what that error means", "expression")
 def _explain(session: Session, text: str) -> Iterator[Reply]:
-    yield _stage(session, _wanted(text, "explain"), None)
+    if codes.CODE.fullmatch(_wanted(text, "explain")) and text.upper().startswith("DV") and text not in session.names():
+        yield Reply("text", codes.for_terminal(codes.page(text), color=False))
+        return
+    yield _stage(session, text, None)
 
 
 def _stage(session: Session, text: str, stage: str | None) -> Reply:

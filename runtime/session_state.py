@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ..compiler import errors
 from ..compiler.errors import Source
 from ..frontend import syntax as sx
-from ..frontend.elab_base import did_you_mean
+from ..frontend.elab_base import depends_on_itself, did_you_mean
 from ..frontend.parser import parse
 from . import shapes
 from .data import read_source
@@ -102,7 +102,7 @@ class State:
         def open_(item: Item) -> None:
             nonlocal unit
             if item.key in opening:
-                raise errors.NameError("DV0206", f"{item.names[0]} depends on itself", item.decl.span)
+                raise depends_on_itself(item.names[0], item.decl.span)
             opening.append(item.key)
             for n in unit.reached(item.uses):
                 owner = unit.owner.get(n)

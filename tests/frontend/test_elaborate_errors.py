@@ -223,3 +223,42 @@ def test_of_many_errors_the_first_are_shown() -> None:
     assert "nope19" in text
     assert text.endswith("\n\n… and 5 more errors")
     assert "nope24" in caught.value.to_json()
+
+
+MEANT = [
+    ("def f(x: f64) = x.sum()", "`sum(x)`"), ("def f(a: f64[n, m]) = a.T", "`transpose(a)`"),
+    ("def f(a: f64[n, m]) = a[0].shape", "`shape(a[0])`"), ("def f(v: f64[n]) = (v + 1).size", "`len((v + 1))`"),
+    ("def f(a: f64[n]) = a[0][0]", "`a[0]` is one number"), ("type P = { y: f64 }\ndef f(p: P) = p[0]", "`p.y`"),
+    ("def f(x: i64) = if x % 2 then 1 else 2", "x % 2 != 0"), ("def f(x: f64) = loop s = 0.0 while s do s + x", "write s != 0"),
+    ("def f(v: f64[n]) = loop s = [0.0] for i < n do concat(s, [v[i]])", "loop s: f64[_] = …"),
+    ("def f(v: f64[n]) = loop (s, k) = ([0.0], 1) for i < n do (concat(s, [v[i]]), k + 1)", "loop (…, s, …): (…, f64[_], …)"),
+    ("def f(x: f64[n]) = np.sum(x)", "`sum`"), ("def f(x: f64) = math.pi * x", "`pi`"),
+    ("def f(x: f64[n]) = np.concatenate(x)", "`concat`"), ("def f(x: f64[n]) = jnp.summ(x)", "did you mean sum?"),
+    ("def f(x: f64) = ln(x)", "`log`"), ("def f(x: f64) = int(x)", "`i64`"), ("def f(x: f64) = float(x)", "`f64`"),
+    ("def f(x: f64) = str(x)", "show(x)"), ("def f() = infinity", "`inf`"), ("def f() = random()", "arguments"),
+    ("def f(a: f64[n]) = append(a, 1.0)", "`concat(a, [x])`"), ("def f(x: f64) = None", "Maybe"), ("def f(x: f64) =\n  end", "indentation"),
+    ("def f(a: f64[n]) = [x for x in enumerate(a)]", "counts"), ("def f(x: Float64) = x", "say f64"), ("def f(x: String) = x", "bytes"),
+    ("let a = 1\nlet b = b + a", "another name"),
+]
+
+
+@pytest.mark.parametrize(("text", "help"), MEANT)
+def test_the_help_says_what_is_written_here(text: str, help: str) -> None:
+    with pytest.raises(Error) as caught:
+        load_module(Source("t.dv", text)).check()
+    assert help in str(caught.value.errors[0].help)
+
+
+def test_what_is_far_from_every_name_is_none_of_them() -> None:
+    with pytest.raises(Error) as caught:
+        load_module(Source("t.dv", "def f(x: f64) = x * raduis")).check()
+    assert caught.value.errors[0].help is None
+
+
+@pytest.mark.parametrize("text", [
+    "type Maybe = Some(f64) | Nothing\ndef f(m: Maybe) = match m { Some(x) -> x; Nothing -> 0 }",
+    "def f(a: f64[n]) = a[1:] - a[:-1]", "def f(a: f64[n], x: f64) = concat(a, [x])", "def f(np: i64) = [i for i < np]",
+    "type P = { sum: f64, T: f64 }\ndef f(p: P) = p.sum + p.T",
+])
+def test_what_the_help_says_can_be_written(text: str) -> None:
+    load_module(Source("t.dv", text)).check()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 from derivant.compiler.errors import Error, Source, SyntaxError
 from derivant.frontend.hints import HINTS
+from derivant.frontend.hints_habits import HABITS
 from derivant.frontend.parser import parse
 
 
@@ -104,6 +105,63 @@ CASES = [
     Case("tuples", "def f(x) = ()", "no empty tuple", (1, 12), "def f() = g()"),
     Case("juxtaposition", "def f(x) = g x", "operator is missing", (1, 14), "def f(x) = g(x)", "`g(x)`"),
     Case("juxtaposition", "def f(x) = 2 x + 1", "operator is missing", (1, 14), "def f(x) = 2 * x + 1", "`2 * x`"),
+    Case("decorator", "@jit\ndef f(x) = x", "no decorators", (1, 1), "def f(a) = a @ a"),
+    Case("foreign_heading", "const x = 3", "named with `let`", (1, 1), "let const = 3", "let x = …"),
+    Case("foreign_heading", "using Stats", "with `import`", (1, 1), "import using"),
+    Case("foreign_heading", "module Stats", "every file is a module", (1, 1), "let module = 3"),
+    Case("foreign_heading", "def f(x) =\n  x\nend", "by their indentation", (3, 1), "let end = 3", "`end`"),
+    Case("foreign_heading", "def f(x) = y\nwhere y = 2", "no `where`", (2, 1), "implicit f(x) = y where y == x", "let y = …"),
+    Case("import_path", "import a.b", "plain name", (1, 9), "import a as b"),
+    Case("import_path", "import a, b", "one module", (1, 9), "from a import b, c", "`import b`"),
+    Case("let_heading", "let f x y = x", "in parentheses", (1, 7), "let f(x, y) = x", "let f(x, y) = …"),
+    Case("let_heading", "let rec f(x) = x", "no `let rec`", (1, 5), "let rec(x) = x", "loop"),
+    Case("let_heading", IN_BLOCK + "let a, b = x\n  a", "in parentheses", (2, 7), IN_BLOCK + "let (a, b) = x\n  a",
+         "let (a, b) = …"),
+    Case("type_body", "type A = f64 | i64", "has a name", (1, 14), "type A = F(f64) | I(i64)"),
+    Case("type_body", "type P =\n  x: f64\n  y: f64", "in braces", (2, 4), "type P =\n  { x: f64, y: f64 }"),
+    Case("comment", "-- some words\ndef f(x) = x", "with `#`", (1, 1), "def f(x) = --x"),
+    Case("comment", IN_BLOCK + "-- some words\n  x", "with `#`", (2, 3), IN_BLOCK + "--x"),
+    Case("comment", "def f(x) = x // the square of it", "with `#`", (1, 14), "def f(x, the) = x // the"),
+    Case("let_in_block", IN_BLOCK + "let y = x * x in y + 1", "no `let … in`", (2, 17), IN_BLOCK + "let y = x * x\n  y + 1",
+         "next line"),
+    Case("let_in_block", "def f(x) = (let y = x in y)", "no `let … in`", (1, 23), "def f(x) = (let y = x; y)", "`;`"),
+    Case("let_in_block", "let y = 3 in y + 1", "no `let … in`", (1, 11), "let y = sum(i for i in a)"),
+    Case("where", "def f(x) = x * y where y = 2", "before it is used", (1, 18), "def f(where) = where", "let y = …"),
+    Case("where", IN_BLOCK + "y\n  where y = x", "before it is used", (3, 3), IN_BLOCK + "let where = x\n  where"),
+    Case("end_word", "def f(x) = x end", "by their indentation", (1, 14), "def f(end) = end"),
+    Case("end_word", IN_BLOCK + "x + 1\n  end", "by their indentation", (3, 3), IN_BLOCK + "let end = x\n  end"),
+    Case("assertion", IN_BLOCK + "assert x > 0\n  x", "has a text", (2, 3), IN_BLOCK + 'assert x > 0, "x"\n  x',
+         'assert x > 0, "…"'),
+    Case("assertion", "def f(x) = assert x > 0", "no expression", (1, 12), IN_BLOCK + 'assert x > 0, "x"\n  x'),
+    Case("line_of_statements", "def f(x) = x; x", "line of its own", (1, 13), "def f(x) = (let y = x; y)"),
+    Case("arrow", "def f(x) = map(y -> y + 1, x)", "begins with `fn`", (1, 16), "def f(x) = map(fn y -> y + 1, x)", "`fn y -> …`"),
+    Case("arrow", "def f(x) = fold((a, b) => a + b, x)", "begins with `fn`", (1, 17),
+         "def f(x) = fold(fn (a, b) -> a + b, x)", "`fn (a, b) -> …`"),
+    Case("pipe", "def f(x) = x |> sin", "no `|>`", (1, 14), "def f(x) = match x { A | B -> 1 }", "`sin(x)`"),
+    Case("word_in_front", "def f(x) = try g(x)", "no error is caught", (1, 12), "def f(try) = try(1)"),
+    Case("word_in_front", "def f(x) = switch x { A -> 1 }", "is a `match`", (1, 12), "def f(switch) = -switch"),
+    Case("bare_tuple", "def f(x) = x, -x", "in parentheses", (1, 13), "def f(x) = (x, -x)", "`(x, -x)`"),
+    Case("bare_tuple", "def f(x) = if x then 1, 2 else (3, 4)", "in parentheses", (1, 23), "def f(x) = for i < 3, j < 3 do x",
+         "`(1, 2)`"),
+    Case("braced_choice", "def f(x) = if (x > 0) { x } else { -x }", "if c then a else b", (1, 23),
+         "def f(x) = if (x > 0) then x else -x", "`then`"),
+    Case("braced_choice", "def f(x) = if x > 0: x else: -x", "if c then a else b", (1, 20),
+         "def f(x) = if x[0:1] then x else -x", "`then`"),
+    Case("braced_body", "def f(x) { x }", "in no braces", (1, 10), "def f(x) = match x { {x, y} -> x }", "`=`"),
+    Case("braced_body", "def f(x) = fn (x, y) { x }", "in no braces", (1, 22), "def f(x) = fn {x, y} -> x", "`->`"),
+    Case("conversion", "def f(x) = x as i64", "is a call", (1, 14), "def f(as) = i64(as)", "`i64(x)`"),
+    Case("conversion", "def f(x) = (x: i64)", "is a call", (1, 14), "let x: i64 = 3", "`i64(x)`"),
+    Case("colon_range", "def f(n) = [i for i in 1:n]", "written `a .. b`", (1, 25), "def f(n) = [i for i in n[1:3]]", "`1 .. n`"),
+    Case("colon_range", "def f(n) = [i for i in 1:2:n]", "by step", (1, 25), "def f(n) = [i for i in 1 .. n by 2]",
+         "`1 .. n by 2`"),
+    Case("colon_range", "def f(n) = [i for i in 0 <= n]", "written `a .. b`", (1, 26), "def f(n) = [i for i < n if i <= 2]",
+         "`0 .. n`"),
+    Case("slice_step", "def f(x) = x[1:9:2]", "no step", (1, 17), "def f(x) = x[x[1:9][0]:2]", "by 2"),
+    Case("slice_step", "def f(x) = x[::-1]", "no step", (1, 15), "def f(x) = x[:, 1:]", "reverse"),
+    Case("matrix", "def f(x) = [1 2; 3 4]", "are arrays", (1, 15), "def f(x) = [[1, 2], [3, 4]]"),
+    Case("matrix", "def f(x) = [1, 2; 3, 4]", "are arrays", (1, 17), "def f(x) = [(let y = 1; y), 2]"),
+    Case("bars", "def f(x) = 1 + |x - 1|", "is a call", (1, 16), "def f(x) = abs(x - 1)", "`abs(x - 1)`"),
+    Case("dotted_operator", "def f(x) = x .* x", "without a point", (1, 14), "def f(x) = x.a * x.b", "`*`"),
 ]
 
 
@@ -124,7 +182,7 @@ def test_hint_leaves_programs_alone(case: Case) -> None:
 
 
 def test_every_hint_has_a_case() -> None:
-    assert {h.__name__ for h in HINTS} == {c.hint for c in CASES}
+    assert {h.__name__ for h in (*HABITS, *HINTS)} == {c.hint for c in CASES}
 
 
 LEXICAL = [
@@ -135,6 +193,9 @@ LEXICAL = [
     ("1.2.3", "DV0103", ""), ("x.0", "DV0103", "`x[0]`"), ("1e999", "DV0103", "`inf`"), ("1" * 5000, "DV0103", ""),
     ("'abc'", "DV0104", '`"abc"`'), ("x + '", "DV0104", "`f'`"), ('"abc', "DV0104", "same line"),
     ('"a\\q"', "DV0104", "backslash"), ("x ? y", "DV0105", "if c then a else b"), ("x\u00a0+ y", "DV0101", "space"),
+    ("x /* 'it' */", "DV0105", "`#`"), ('"""a b"""', "DV0104", "new line"), ("\n  // don't\n  x", "DV0105", "`#`"),
+    ("\n  % it's\n  x", "DV0105", "`#`"), ('\n  """What\n  it\'s for"""\n  x', "DV0104", "`## What`"),
+    ("(x\n  +* /* a\n b */ 2)", "DV0105", "`#`"),
     ("x + \x00y", "DV0101", "delete"), ("x 😀", "DV0101", ""), ("₁x", "DV0101", ""),
 ]
 
@@ -147,10 +208,29 @@ def test_characters(text: str, code: str, help: str) -> None:
     assert len(found) == 1 or text == "x ? y"
 
 
-@pytest.mark.parametrize("text", ["x != y", "-1 - -x", "f'(x)", "x[-1]", "0 .. 1 # !", '"!&&^"', "x₁ + θ", "1.5e-3", "x<-1"])
+@pytest.mark.parametrize("text", ["x != y", "-1 - -x", "f'(x)", "x[-1]", "(x\n  // 2)", "(x\n  % 2)", 'g("", "")', "0 .. 1 # !", '"!&&^"', "x₁ + θ", "1.5e-3", "x<-1"])
 def test_characters_that_are_fine(text: str) -> None:
     found = errors(f"def f(x) = {text}" if ".." not in text else f"def f(x) = [i for i in {text}\n]")
     assert found == ()
+
+
+@pytest.mark.parametrize(("text", "written"), [("def 2f(x) = x", "`f2`"), ("let 3d = 1", "`d3`")])
+def test_names_that_begin_with_a_digit(text: str, written: str) -> None:
+    (error,) = errors(text)
+    assert error.code == "DV0103" and written in str(error.help)
+
+
+NOBODY_MEANS = [
+    "def f(x) = x,", "def f(x) = g(y) -> x", "def f(x) = x : y", "@", "=> 3", "def f(x) = x .. y", "import a +", "def f(x) = x do",
+    "def f(x) = x as y", "def f(x) = x => ", "let x | = 3", "def f(x) = x else 3", "def f(x) = [x -> for i < 3]",
+]
+
+
+@pytest.mark.parametrize("text", NOBODY_MEANS)
+def test_that_the_parser_would_take_a_token_is_no_reason_to_write_it(text: str) -> None:
+    for error in errors(text):
+        assert not any(f"write `{word}`" in str(error.help) for word in (".", "'", "import", "with", "as", ",", "."))
+        assert "an operator is expected" not in error.message
 
 
 REPAIRS = [

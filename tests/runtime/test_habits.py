@@ -69,6 +69,8 @@ def test_what_is_no_assignment(s: Session, text: str) -> None:
 @pytest.mark.parametrize(("text", "help"), [
     ("import numpy", "no module"), ("import numpy as np", "no module"), ("from math import sin", "no module"),
     ("np.sin(1.0)", "no module"), ("print(x)", "show(x)"), ("True", "`true`"), ("f x", "f(x)"), ("x += 1", "values don't change"),
+    ("np.sum(x)", "write `sum`"), ("let x = x * 2", "another name"), (":explain DV9998", "nearest"),
+    (":grad fn y -> y * y", "`def f(y: f64) = (fn y -> y * y)(y)`"), (":llvm sin", "`def f(x: f64) = sin(x)`"),
     ("!ls", "Ctrl-Z"), (":!ls", "Ctrl-Z"), ("%reset", ":forget"), ("%run a.py", ":load"), (":edit f", ":reload"),
     (":tpye f", "did you mean :type?"), (":relaod", "did you mean :reload?"), (":wat", ":help lists them"), (":whoz", ":env"),
     (":ir f bogus", "there are: parsed, typed, core, derivative, optimised, loops, llvm, asm"),
@@ -77,6 +79,22 @@ def test_what_is_no_assignment(s: Session, text: str) -> None:
 def test_hints(s: Session, text: str, help: str) -> None:
     e = failure(s, text)
     assert help in str(e.help) and "\n" not in str(e.help)
+
+
+def test_an_error_is_explained_at_the_prompt(s: Session) -> None:
+    for code in ("DV0312", "dv0312"):
+        assert one(s, f":explain {code}").text.startswith("DV0312: ")
+    assert one(s, ":explain f").text.startswith("f(x")
+    said(s, "def dv0312(x: f64) = x")
+    assert one(s, ":explain dv0312").text.startswith("dv0312(x")
+
+
+def test_what_needs_types_says_how_to_give_them(s: Session) -> None:
+    """What the help says can be typed, and answers the question."""
+    for text in (":grad fn y -> y * y", ":llvm sin", ":ir atan2"):
+        declared = str(failure(s, text).help).split("`")[1]
+        said(s, declared.replace("def f(", "def again("))
+        assert not any(r.error for r in s.feed(f"{text.split()[0]} again"))
 
 
 def test_words_behind_an_expression_are_no_stages(s: Session) -> None:
