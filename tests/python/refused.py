@@ -173,6 +173,22 @@ def appends_rows_before_a_change(x: dv.f64["n", "d"]):
 
 
 @refused
+def counts_in_tenths(x):
+    return x * np.arange(0, 1, 0.1)  # DV0153 at 0.1: np.linspace
+
+
+class Weight(NamedTuple):
+    mass: float
+
+
+@refused
+def changes_a_field(x: float):
+    p = Weight(x)
+    p.mass = 5.0  # DV0152 at p.mass: dataclasses.replace(p, mass=…)
+    return p.mass
+
+
+@refused
 def appends_to_a_parameter(out: dv.f64["n"], n: int):
     for i in range(n):
         out.append(i)  # DV0152 at out.append(i): first
