@@ -48,6 +48,8 @@ class Aliases:
         self.pairs: Pairs = {}
         self.left: list[Pairs] = []
         self.functions: dict[str, ast.FunctionDef | ast.Lambda] = {}
+        self.rows: dict[str, tuple[Names, bool]] = {}
+        """The names that a comprehension gives values, the arrays whose rows these may be, and whether they are."""
 
     def run(self, params: Sequence[str], body: Sequence[ast.stmt]) -> None:
         for p in params:
@@ -69,7 +71,7 @@ class Aliases:
         match s:
             case Append(name=name, element=element):
                 self.write(name, s, after, SURE, self.list_depth(s.targets[0]))
-                for other, nodes in self.sources(element).items():
+                for other, nodes in self.reached(element).items():
                     if other != name:
                         self.add(name, TWICE if frozenset((name, other)) in self.pairs else other, nodes)
             case ast.Assign(targets=ts, value=value):
@@ -128,8 +130,11 @@ class Aliases:
     def go_over(self, target: ast.expr, source: ast.expr) -> None:
         """The loop's variables may be rows of what the loop goes over."""
         if isinstance(source, ast.Call):
-            for a in source.args:
-                self.go_over(target, a)
+            iterator = self.ranks.static(source.func)
+            inner = [*([ast.Constant(0)] if iterator is enumerate else []), *([] if iterator is range else source.args)]
+            parts = target.elts if iterator in (zip, enumerate) and isinstance(target, ast.Tuple) else []
+            for t, a in zip(parts, inner, strict=False) if len(parts) == len(inner) else [(target, a) for a in inner]:
+                self.go_over(t, a)
             return
         if self.ranks.of(source) == 1 or self.list_depth(source) == 1:
             for n in targets(target):
@@ -137,6 +142,8 @@ class Aliases:
             return
         found = self.sources(source)
         for n in targets(target):
+            if self.ranks.of_name(n) == 0:
+                continue
             for other, nodes in found.items():
                 self.pairs[frozenset((n, other))] = nodes
 
@@ -234,6 +241,9 @@ class Aliases:
                 continue
             if other not in (OUTSIDE, TWICE) and other not in after:
                 continue
+            if unsure and name not in after:
+                raise SyntaxError("DV0152", f"{name} is read no more: in Python this changes an array that it is a part of, or nothing", self.at(node),
+                                  help="assign to the array itself: a[i] = …, or leave it out")
             if unsure or nodes:
                 self.scalars |= unsure or nodes
                 continue
@@ -250,6 +260,9 @@ class Aliases:
 
     def sources(self, e: ast.expr) -> dict[str, Nodes]:
         """Names of arrays that the value may be, or have as a part."""
+        if isinstance(e, ast.Name) and e.id in self.rows:
+            names, sure = self.rows[e.id]
+            return dict.fromkeys(names, SURE if sure else frozenset((e,)))
         if self.ranks.of(e) == 0:
             return {}
         match e:
@@ -267,8 +280,10 @@ class Aliases:
                 if isinstance(e.slice, ast.Slice) and self.list_depth(value) == 1:
                     return {}
                 if self.ranks.of(e) is None and not _sliced(e.slice):
-                    return {n: nodes | {e} for n, nodes in found.items()}
+                    return dict.fromkeys(found, frozenset((e,)))
                 return found
+            case ast.ListComp(elt=elt, generators=generators):
+                return self.collected(elt, generators)
             case ast.IfExp(body=body, orelse=orelse):
                 return self.sources(body) | self.sources(orelse)
             case ast.Tuple(elts=elts) | ast.List(elts=elts):
@@ -282,10 +297,35 @@ class Aliases:
                 return self.of_call(func, given)
         return {}
 
+    def collected(self, element: ast.expr, generators: Sequence[ast.comprehension]) -> dict[str, Nodes]:
+        """`[r for r in a]`, `[a[i] for i in range(n)]`: lists keep the rows of arrays themselves."""
+        outer = self.rows
+        for g in generators:
+            source = g.iter
+            numbers = isinstance(source, ast.Call) or self.ranks.of(source) == 1 or self.list_depth(source) == 1
+            rows: tuple[Names, bool] = NONE if numbers else frozenset(self.sources(source)), (self.ranks.of(source) or 0) > 1
+            self.rows = self.rows | dict.fromkeys(targets(g.target), rows)
+        found = self.sources(element)
+        self.rows = outer
+        return found
+
+    def reached(self, e: ast.expr) -> dict[str, Nodes]:
+        """Sources of a value, and what those may be parts of."""
+        found = self.sources(e)
+        for name in list(found):
+            for pair in [p for p in self.pairs if name in p]:
+                (other,) = pair - {name}
+                if other != TWICE and other not in found:
+                    found[other] = frozenset((e,)) if self.ranks.of(e) is None else self.pairs[pair]
+        return found
+
     def of_call(self, func: ast.expr, args: Sequence[ast.expr]) -> dict[str, Nodes]:
         everything = {n: nodes for a in args for n, nodes in self.sources(a).items()}
         value = self.ranks.static(func)
         known = self.ranks.known(value) if value is not MISSING else None
+        if isinstance(known, Known) and known.name == "list":  # of rows, where the text says that they are rows
+            inner = [a for x in args for a in (x.args if isinstance(x, ast.Call) else [x])]
+            return {n: nodes for a in inner if (self.ranks.of(a) or 0) > 1 for n, nodes in self.sources(a).items()}
         if isinstance(known, Known):
             return everything if known.name in VIEWS else {}
         if isinstance(value, type):

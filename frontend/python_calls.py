@@ -187,6 +187,8 @@ class Calls(Records):
             return self.array(args[0])
         if known.name in ("np.concatenate", "np.stack") and len(args) == 1 and not keywords:
             return self.spread(node, known, args[0])
+        if known.name == "np.arange" and (real := next((a for a in args if isinstance(a, ast.Constant) and type(a.value) is float), None)):
+            self.refuse(real, "np.arange counts integers here", "write np.linspace(start, stop, num), or [start + i * step for i in range(n)]", "DV0153")
         gen = args[0] if len(args) == 1 and not keywords and isinstance(args[0], ast.GeneratorExp) else None
         for rule in known.rules:
             given = self.bind(rule, args, keywords)

@@ -43,7 +43,8 @@ class Expressions(Calls):
             case ast.Constant(value=value):
                 return self.constant(node, value)
             case ast.Name():
-                return self.name(node)
+                made = self.name(node)
+                return self.as_scalar(made, node) if node in self.scalars else made
             case ast.BinOp(op=op):
                 return self.binary(node, op)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -260,7 +261,7 @@ class Expressions(Calls):
     def as_scalar(self, made: sx.Expr, node: ast.AST) -> sx.Expr:
         """Python would change or share an array here: only a number is meant."""
         text = "Python would change the array itself, which others see: write a new one, x = x + …" \
-            if isinstance(node, ast.Name) else \
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else \
             "in Python this is a part of an array that is changed elsewhere: write .copy(), or the types of the parameters"
         return call(made.span, self.builtin("scalar", node), made, sx.Str(made.span, text))
 

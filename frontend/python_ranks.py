@@ -30,6 +30,7 @@ class Ranks:
 
     def _round(self, body: Sequence[ast.stmt], params: Mapping[str, int | None]) -> None:
         found: dict[str, set[int | None]] = {n: {r} for n, r in params.items()}
+        added: list[tuple[str, int | None]] = []
         for s in body:
             for n in ast.walk(s):
                 match n:
@@ -39,12 +40,12 @@ class Ranks:
                     case ast.AnnAssign(target=t, value=ast.expr() as value):
                         self._assigned(t, value, found)
                     case ast.AugAssign(target=ast.Name(id=name), value=value):
-                        here = self.names.get(name)
-                        more = self.of(value)
-                        if here is None or more is None or more > here:
-                            found.setdefault(name, set()).add(None)
+                        added.append((name, self.of(value)))
                     case ast.For(target=t, iter=source):
                         self._gone_over(t, source, found)
+        for name, rank in added:  # a number may become an array; an array stays what it is
+            if 0 in found.setdefault(name, {None}) and rank != 0:
+                found[name].add(None)
         self.names = {n: next(iter(rs)) if len(rs) == 1 else None for n, rs in found.items()}
 
     def _assigned(self, t: ast.expr, value: ast.expr, found: dict[str, set[int | None]]) -> None:

@@ -312,7 +312,7 @@ class Statements(Expressions):
             here = here.value
         if isinstance(here, ast.Attribute):
             self.refuse(here, f"{ast.unparse(here)} can't be assigned to: records don't change",
-                        "make a new one: dataclasses.replace has no counterpart, name the class and its fields", "DV0152")
+                        f"make a new one: dataclasses.replace({ast.unparse(here.value)}, {here.attr}=…)", "DV0152")
         if not isinstance(here, ast.Name):
             self.no_pattern(target)
         if here.id not in self.frames[-1].locals and self.is_lexical(here.id):

@@ -74,6 +74,35 @@ def test_arrays_where_numbers_were_meant(text: str, argument: np.ndarray) -> Non
     np.testing.assert_array_equal(dv.jit(g)(numbers), g(numbers))
 
 
+@pytest.mark.parametrize("text", [
+    "    rows = [r for r in a]\n    rows[0] = 7.0\n    return a, rows",
+    "    rows = [r for r in a]\n    a[0] = 99.0\n    return rows",
+    "    rows = [a[i] for i in range(2)]\n    a[0] = 99.0\n    return rows",
+    "    rows = []\n    for r in a:\n        rows.append(r)\n    a[0] = 99.0\n    return rows",
+])
+def test_lists_of_rows_or_numbers(text: str) -> None:
+    """Lists of numbers keep them; a list of the rows of a matrix sees what is done to the matrix."""
+    g = run(f"def f(x):\n    a = x * 1\n{text}")["f"]
+    for found, wanted in zip(dv.jit(g)(np.array([1.0, 2.0])), g(np.array([1.0, 2.0])), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    with pytest.raises(dv.Error):
+        dv.jit(g)(np.ones((2, 2)))
+
+
+@pytest.mark.parametrize("text, argument", [
+    ("    for i in range(len(a)):\n        a[i] = a[i - 1] * 2 if i > 0 else a[i]", np.array([1.0, 2.0, 3.0])),
+    ("    for i in range(len(a)):\n        t = a[0].copy()\n        a[0] = a[i]\n        a[i] = t", np.arange(6.0).reshape(3, 2)),
+    ("    for i, t in enumerate(a):\n        a[i] = t + 1", np.array([1.0, 2.0, 3.0])),
+    ("    for i in range(len(a)):\n        for j in range(i):\n            a[i], a[j] = a[j] + 1, a[i] * 2", np.array([1.0, 2.0, 3.0])),
+])
+def test_numbers_of_loops_are_no_arrays(text: str, argument: np.ndarray) -> None:
+    rank = ", ".join('"_"' for _ in argument.shape)
+    for head in ("x", f"x: dv.f64[{rank}]"):
+        g = run(f"def f({head}):\n    a = x.copy()\n{text}\n    return a")["f"]
+        if ":" in head or argument.ndim == 1:  # rows are told from numbers by the annotation
+            np.testing.assert_array_equal(dv.jit(g)(argument), g(argument))
+
+
 @pytest.mark.parametrize("text, arguments, at", [
     ("def f(v): return v * 2", ([1.0, 2.0],), "v * 2"),
     ("def f(v, w): return v + w", ([1.0, 2.0], [3.0, 4.0]), "v + w"),
