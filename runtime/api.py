@@ -195,8 +195,8 @@ def vmap(f: Callable[..., Any], in_axes: int | None | Sequence[int | None] = 0, 
     `out_axes` is where the new axis of the result is, an array then.
     """
     f = _function("vmap", f)
-    axes = list(in_axes) if isinstance(in_axes, Sequence) and not isinstance(in_axes, str | bytes) else [in_axes] * len(f.params)
-    good = all(a is None or type(a) is int for a in axes) and type(out_axes) is int
+    axes = list(in_axes) if isinstance(in_axes, Sequence) else [in_axes] * len(f.params)
+    good = not isinstance(in_axes, str | bytes) and all(a is None or type(a) is int for a in axes) and type(out_axes) is int
     if len(axes) != len(f.params) or not good or all(a is None for a in axes):
         raise errors.TypeError(
             "DV0606", f"dv.vmap: in_axes {in_axes!r}, out_axes {out_axes!r} for {len(f.params)} parameters of {f.__name__}", f.span,
