@@ -220,7 +220,8 @@ def assertion(p: Place) -> Fix | None:
 def line_of_statements(p: Place) -> Fix | None:
     """`def f(x) = a; b`."""
     if p.token.type == "SEMI" and "$END" in p.accepted and p.at + 1 < len(p.tokens):
-        return p.fix("every statement stands on a line of its own", "write the body as an indented block below the `=`", 0,
+        help = "write the body as an indented block below the `=`" if p.tokens[0].type in ("DEF", "LET") else "begin a new line"
+        return p.fix("every statement stands on a line of its own", help, 0,
                      len(p.tokens) - p.at, code="DV0123", span=p.token.span)
     return None
 
@@ -236,7 +237,8 @@ def arrow(p: Place) -> Fix | None:
     start = p.at - 1
     if p.previous.type == "RPAR":
         start = p.opening(start)
-    if start < 0 or p.tokens[start].type not in ("NAME", "LPAR") or p.tokens[start - 1].type in OPERAND_ENDS:
+    if start < 0 or p.tokens[start].type not in ("NAME", "LPAR") or (
+            start > 0 and p.tokens[start - 1].type in OPERAND_ENDS):
         return None
     pattern = p.tokens[start:p.at]
     return p.fix("a function begins with `fn`", f"write `fn {written(pattern)} -> …`", start - p.at, 1, "FN", *pattern,
@@ -248,7 +250,7 @@ def pipe(p: Place) -> Fix | None:
     """`x |> f`."""
     if p.token.type != "BAR" or p.look(1).type != "GT":
         return None
-    left = p.previous.text if p.previous.type == "NAME" else "…"
+    left = p.previous.text if p.previous.type in ("NAME", "NUM") else "…"
     right = p.look(2).text if p.look(2).type == "NAME" else "f"
     return p.fix("there is no `|>`", f"write `{right}({left})`", 0, 2, "STAR")
 
@@ -281,7 +283,7 @@ def bare_tuple(p: Place) -> Fix | None:
     while stop < len(p.tokens) and p.tokens[stop].type == "COMMA":
         stop = next((at for at in range(stop, p.end(stop + 1)) if p.tokens[at].type == "ELSE"), p.end(stop + 1))
     items = p.tokens[start:stop]
-    if start == 0 or items[0].type in ("LET", "ASSERT") or items[0].text == "return":
+    if items[0].type in ("LET", "ASSERT") or items[0].text == "return":
         return None
     return p.fix("a tuple stands in parentheses", f"write `({written(items)})`", start - p.at, stop - p.at, "LPAR", *items,
                  "RPAR", span=p.token.span)

@@ -72,7 +72,7 @@ def parse_expr(source: Source, last: str | None = None) -> s.Expr:
     if last is not None and chunks:
         name_last(chunks[0].tokens, "expr", last)
     if not chunks:
-        _raise(list(lexed.errors) + errors + [SyntaxError("DV0120", "an expression is expected", lexed.end)])
+        _raise([*lexed.errors, *errors] or [SyntaxError("DV0120", "an expression is expected", lexed.end)])
     node: s.Expr | None = parser.run(chunks[0], "expr") if chunks else None
     _raise(list(lexed.errors) + errors + parser.errors)
     assert node is not None

@@ -14,7 +14,7 @@ from . import syntax as sx
 from .python_calls import Calls
 from .python_constants import Beyond, constant, is_float, is_i64, shown
 from .python_flow import defaults_of, parameters, reads, targets
-from .python_scope import MISSING, block, call, number
+from .python_scope import MISSING, Watched, block, call, number
 from .python_types import list_levels
 
 ADDING = {ast.Add: "+", ast.Sub: "-"}
@@ -296,6 +296,8 @@ class Expressions(Calls):
             key = MISSING
         if key is not MISSING and not isinstance(base, list):
             try:
+                if isinstance(base, dict):
+                    self.linker.watch(Watched(base, key, base[key]))
                 return self.linker.value(base[key], "item", self.at(node), self.used)
             except (KeyError, IndexError):
                 self.refuse(node, f"{ast.unparse(node.value)} has no item {key!r}", code="DV0315")

@@ -136,7 +136,8 @@ class Reader:
                      tuple(now.watched.values()))
 
     def watch(self, place: Watched | None) -> None:
-        if place is not None:
+        """Notes a name that the program depends on; what is another object each time can't be followed."""
+        if place is not None and place.is_fresh():
             self.now.watched[id(place.place), place.name] = place
 
     # ------------------------------------------------ names
@@ -274,6 +275,8 @@ class Reader:
             case tuple() if not hasattr(value, "_fields") and len(value) > 1:
                 return sx.Tuple(span, tuple(self.value(v, f"{name}_{k}", span, used) for k, v in enumerate(value)))
             case dict() if value and all(isinstance(k, str) and k.isidentifier() for k in value):
+                for k, v in value.items():
+                    self.watch(Watched(value, k, v))
                 args = tuple(sx.Arg(span, k, self.value(v, k, span, used)) for k, v in value.items())
                 return sx.Call(span, self.builtin("record", span), args, None)
         known = known_function(value)
@@ -291,6 +294,8 @@ class Reader:
         if fields is not None:
             record = self.record(type(value), span)
             assert record is not None
+            for f in fields:
+                self.watch(Watched(value, f, getattr(value, f)))
             parts = [self.value(getattr(value, f), f"{name}_{f}", span, used) for f in fields]
             if record[0] is None:
                 return sx.Call(span, self.builtin("record", span), tuple(

@@ -84,6 +84,10 @@ class Frame:
     defined: set[str] = field(default_factory=set)
 
 
+_LASTING = ("math", "numpy", "scipy", __name__.partition(".")[0])
+"""Packages whose names nobody changes."""
+
+
 @dataclass(frozen=True, eq=False)
 class Watched:
     """A name from outside, or an attribute, and what it stood for when the program was made."""
@@ -245,7 +249,10 @@ class Scope:
                     return MISSING
                 try:
                     value = getattr(base, attr)
-                    if not isinstance(base, ModuleType | type) and isinstance(value, int | float):
+                    if isinstance(base, ModuleType):
+                        if base.__name__.partition(".")[0] not in _LASTING:
+                            self.linker.watch(Watched(vars(base), attr, value))
+                    elif isinstance(base, type) or isinstance(value, int | float):
                         self.linker.watch(Watched(base, attr, value))
                     return value
                 except AttributeError:

@@ -9,7 +9,7 @@ import pytest
 from derivant.compiler.errors import Error, Source, SyntaxError
 from derivant.frontend.hints import HINTS
 from derivant.frontend.hints_habits import HABITS
-from derivant.frontend.parser import parse
+from derivant.frontend.parser import parse, parse_expr
 
 
 def errors(text: str) -> tuple[Error, ...]:
@@ -218,6 +218,17 @@ def test_characters_that_are_fine(text: str) -> None:
 def test_names_that_begin_with_a_digit(text: str, written: str) -> None:
     (error,) = errors(text)
     assert error.code == "DV0103" and written in str(error.help)
+
+
+@pytest.mark.parametrize(("text", "help"), [
+    ("x => x", "`fn x -> …`"), ("1, 2", "`(1, 2)`"), ("0 |> sin", "`sin(0)`"), ("// c", "`#`"), ("1; 2", "new line"),
+    ("-- a comment", "`# …`"), ("(x, y) -> x", "`fn (x, y) -> …`"),
+])
+def test_habits_in_one_expression(text: str, help: str) -> None:
+    with pytest.raises(SyntaxError) as caught:
+        parse_expr(Source("t.dv", text))
+    assert len(caught.value.errors) == 1
+    assert help in str(caught.value.help)
 
 
 NOBODY_MEANS = [

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import derivant as dv
@@ -118,3 +121,33 @@ def test_variables_that_no_step_gives_a_value(f: Callable[..., Any], x: Any) -> 
         f(x)
     with pytest.raises(dv.AssertError, match="has no value"):
         dv.jit(f)(x)
+
+
+def test_what_stands_in_modules_classes_and_dicts_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "settings_of_a_test.py").write_text("k = 2.0\ndef h(x): return x*3.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings: Any = importlib.import_module("settings_of_a_test")
+    rates: dict[Any, Any] = {"a": 1.0, "w": np.ones(2), 1: 5.0}
+
+    class Config:
+        k = 2.0
+
+    @dataclass
+    class Point:
+        k: float
+
+    p = Point(2.0)
+    functions = [dv.jit(f) for f in (
+        lambda x: settings.h(x)*settings.k, lambda x: x*Config.k, lambda x: x*p.k, lambda x: x*rates[1])]
+    slopes = [dv.grad(f) for f in functions]
+    assert [f(1.0) for f in functions] == [f(1.0) for f in slopes] == [6.0, 2.0, 2.0, 5.0]
+    settings.k, settings.h = 9.0, lambda x: x*10
+    Config.k, p.k, rates[1] = 8.0, 11.0, 12.0
+    assert [f(1.0) for f in functions] == [f(1.0) for f in slopes] == [90.0, 8.0, 11.0, 12.0]
+    named = {"a": 1.0, "w": np.ones(2)}
+    f = dv.jit(lambda x: x*named["a"]*named["w"])
+    assert f(1.0).tolist() == [1.0, 1.0]
+    named["a"], named["w"] = 2.0, np.array([3.0, 4.0, 5.0])
+    assert f(1.0).tolist() == [6.0, 8.0, 10.0]
+    named["w"][0] = -1.0
+    assert f(1.0).tolist() == [-2.0, 8.0, 10.0]
