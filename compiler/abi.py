@@ -75,7 +75,7 @@ class Signature:
             "symbol": self.symbol,
             "params": [[p.name, p.kind, p.rank] for p in self.params],
             "results": [[r.kind, r.rank, None if r.shape is None else list(r.shape)] for r in self.results],
-            "sites": [[s.code, s.message, list(s.kinds), _span_to_json(s.span)] for s in self.sites],
+            "sites": [[s.code, s.message, list(s.kinds), _span_to_json(s.span), list(s.notes)] for s in self.sites],
             "copies": list(self.copies),
             "brief": self.brief,
         }
@@ -89,7 +89,7 @@ class Signature:
             data["symbol"],
             tuple(ParamInfo(n, k, r) for n, k, r in data["params"]),
             tuple(ResultInfo(k, r, None if s is None else tuple(s)) for k, r, s in data["results"]),
-            tuple(Site(c, m, tuple(ks), _span_from_json(sp, named)) for c, m, ks, sp in data["sites"]),
+            tuple(Site(c, m, tuple(ks), _span_from_json(sp, named), tuple(notes)) for c, m, ks, sp, notes in data["sites"]),
             tuple(data["copies"]),
             data["brief"],
         )

@@ -25,6 +25,10 @@ class Source:
     text: str
 
 
+DERIVED = "<derived>"
+"""The name of an expression that a transform from outside made; users never see those."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Lines and columns from 1, columns in code points; `end_col` is one past the last one."""
@@ -40,6 +44,16 @@ class Span:
         if other is None:
             return self
         return Span(self.source, self.line, self.col, other.end_line, other.end_col)
+
+    def holds(self, other: Span) -> bool:
+        """Is the other one a part of this one?"""
+        return self.source is other.source and (self.line, self.col) <= (other.line, other.col) and (
+            other.end_line, other.end_col) <= (self.end_line, self.end_col)
+
+    @property
+    def is_derived(self) -> bool:
+        """Does it point into an expression that users never see?"""
+        return self.source is not None and self.source.name == DERIVED
 
     def text(self, otherwise: str) -> str:
         """The program's own text, if it stands on one line and is short; else something that stands for it."""

@@ -202,7 +202,8 @@ class _Compiled:
                     step(regs)
             except Error as e:
                 if e.span is None:
-                    e.span = stmts[k].prov.span
+                    prov = stmts[k].prov
+                    e.span, e.notes = prov.span, (*e.notes, *prov.notes)
                 raise
 
         return run_block, self.slots_of(b.results)

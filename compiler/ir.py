@@ -298,15 +298,40 @@ Op = Prim | Index | Update | Delta | Fill | Plus | ArgSort | Loop | If | Call | 
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A derivative that a program asks for: `grad(loss)`, and where."""
+
+    what: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Prov:
-    """Where a binding comes from: source spans, and a role such as `cotangent` or `tangent`."""
+    """Where a binding comes from: source spans, a role such as `cotangent` or `tangent`, and the derivatives of which it
+    is a part, innermost first."""
 
     spans: tuple[Span, ...] = ()
     role: str = ""
+    asked: tuple[Asked, ...] = ()
 
     @property
     def span(self) -> Span | None:
         return self.spans[0] if self.spans else None
+
+    def within(self, outer: tuple[Asked, ...]) -> Prov:
+        """The same as a part of these derivatives; of those asked for in one place the outermost counts."""
+        places = {id(a.span) for a in outer}
+        return replace(self, asked=(*(a for a in self.asked if id(a.span) not in places), *outer)[:MOST_ASKED])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What an error says of the derivatives in which it is."""
+        here = self.span.source.name if self.span is not None and self.span.source is not None else None
+        return tuple(f"in {a.what}, from {f'line {a.span.line}' if a.span.source is not None and a.span.source.name == here else a.span}"
+                     for a in self.asked if not a.span.is_derived)
+
+
+MOST_ASKED = 3
 
 
 NOWHERE = Prov()

@@ -192,7 +192,7 @@ class _Run:
                 if not self.get(c):
                     at = self.f.sites[site]
                     text = fill_message(at.message, [self.get(v) for v in values])
-                    raise error_class(at.code)(at.code, text, at.span)
+                    raise error_class(at.code)(at.code, text, at.span, notes=at.notes)
             case ShowAt(site, values):
                 shown = [self.view(v) if isinstance(v, Place) else self.get(v) for v in values]
                 self.write(fill_message(self.f.sites[site].message, shown))

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import sizes
-from .errors import InternalError, Span
+from .errors import InternalError
 from .ir import (
+    NOWHERE,
     ZERO,
     ArgSort,
     Array,
@@ -29,6 +30,7 @@ from .ir import (
     Loop,
     Plus,
     Prim,
+    Prov,
     Scalar,
     Show,
     Stmt,
@@ -86,7 +88,7 @@ class Lowerer:
         self.aliases: dict[Buf, set[Var]] = {}
         self.nonneg: set[Atom] = {a for p in fn.params for a in p.type.shape}
         self.added: set[Var] = set()  # variables that exist only inside an accumulating destination
-        self.span: Span | None = None
+        self.prov = Prov((fn.span,)) if fn.span is not None else NOWHERE
         self.copies: list[str] = []
         self.split: dict[Loop, tuple[Piece, ...]] = {}
         self.parts: dict[tuple[Piece, int], tuple[Var, Dest]] = {}  # what is built where a loop would copy it
@@ -137,7 +139,7 @@ class Lowerer:
                 what = f"{name} is expected" if isinstance(a, Const) else f"{name} is {{1}}"
                 same = self.e.op("eq", "bool", n, want)
                 message = f"axis {axis} of {p.name} has size {{0}}, but {what}"
-                self.e.check(same, "DV0502", message, (n, want), self.fn.span)
+                self.e.check(same, "DV0502", message, (n, want), self.prov)
         param.value.shape = tuple(self.operand(a) for a in p.type.shape)
         self.bind(p, Place(param.value))
 
@@ -151,7 +153,7 @@ class Lowerer:
         if isinstance(a, Var) and a not in self.env:
             s = self.uses.definition[a]
             assert isinstance(s.op, Prim)
-            self.env[a] = lower_prim(self, s.op, tuple(self.size_early(x) for x in s.op.args), None, check=False)
+            self.env[a] = lower_prim(self, s.op, tuple(self.size_early(x) for x in s.op.args), NOWHERE, check=False)
         return self.operand(a)
 
     def hand_over(self, place: Place) -> Buf:
@@ -222,7 +224,7 @@ class Lowerer:
                 n = self.operand(a)
                 fine = self.e.op("ge", "bool", n, ZERO)
                 message = f"an array can't have size {{0}} along axis {axis}"
-                self.e.check(fine, "DV0503", message, (n,), self.span)
+                self.e.check(fine, "DV0503", message, (n,), self.prov)
 
     def store(self, value: Value, dest: Dest) -> None:
         """Puts a finished value where it is wanted."""
@@ -308,11 +310,11 @@ class Lowerer:
     # ------------------------------------------------ statements
 
     def stmt(self, s: Stmt, wants: Wants) -> None:
-        self.span = s.prov.span
+        self.prov = s.prov
         self.current = s
         match s.op:
             case Prim(_, args):
-                self.bind(s.vars[0], lower_prim(self, s.op, self.operands(args), self.span))
+                self.bind(s.vars[0], lower_prim(self, s.op, self.operands(args), self.prov))
             case Index():
                 self.index(s.vars[0], s.op)
             case Update():
@@ -332,16 +334,16 @@ class Lowerer:
             case If():
                 lower_if(self, s, s.op, wants)
             case Assert(c, code, message, args):
-                self.e.check(self.operand(c), code, message, self.operands(args), self.span)
+                self.e.check(self.operand(c), code, message, self.operands(args), self.prov)
             case Show(label, args):
                 self.show(label, [self.value(a) for a in args])
             case _:
-                raise InternalError("DV0999", f"{type(s.op).__name__} is not resolved before lowering", self.span)
+                raise InternalError("DV0999", f"{type(s.op).__name__} is not resolved before lowering", s.prov.span)
 
     def check_bounds(self, index: Sequence[Atom], shape: Sequence[Atom], safe: bool) -> None:
         for axis, (i, n) in enumerate(zip(index, shape, strict=False)):
             if not safe and not sizes.in_range(i, n):
-                self.e.check_index(self.operand(i), self.operand(n), axis, self.span)
+                self.e.check_index(self.operand(i), self.operand(n), axis, self.prov)
 
     def index(self, v: Var, op: Index) -> None:
         place = self.place(op.array)
@@ -456,7 +458,7 @@ class Lowerer:
 
     def show(self, label: str, values: Sequence[Value]) -> None:
         kinds = [f"{x.buf.kind}[{len(x.shape)}]" if isinstance(x, Place) else x.kind for x in values]
-        self.e.emit(ShowAt(self.e.site("show", label, kinds, self.span), tuple(values)))
+        self.e.emit(ShowAt(self.e.site("show", label, kinds, self.prov), tuple(values)))
 
     def note_copy(self, a: Atom, why: str) -> None:
         self.copies.append(f"{a.name if isinstance(a, Var) else a} ({why})")

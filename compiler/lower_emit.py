@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from .errors import Span
-from .ir import TRUE, ZERO, Const
+from .ir import TRUE, ZERO, Const, Prov
 from .loops import (
     Accum,
     Alloc,
@@ -138,24 +137,24 @@ class Emitter:
 
     # ------------------------------------------------ checks
 
-    def site(self, code: str, message: str, kinds: Sequence[str], span: Span | None) -> int:
-        key = (code, message, tuple(kinds), id(span))
+    def site(self, code: str, message: str, kinds: Sequence[str], prov: Prov) -> int:
+        key = (code, message, tuple(kinds), id(prov.span), prov.notes)
         if key not in self._known:
             self._known[key] = len(self.sites)
-            self.sites.append(Site(code, message, tuple(kinds), span))
+            self.sites.append(Site(code, message, tuple(kinds), prov.span, prov.notes))
         return self._known[key]
 
-    def check(self, cond: Operand, code: str, message: str, values: Sequence[Operand], span: Span | None) -> None:
+    def check(self, cond: Operand, code: str, message: str, values: Sequence[Operand], prov: Prov) -> None:
         """Raises unless `cond`."""
         if cond == TRUE:
             return
-        self.emit(Check(cond, self.site(code, message, [v.kind for v in values], span), tuple(values)))
+        self.emit(Check(cond, self.site(code, message, [v.kind for v in values], prov), tuple(values)))
 
-    def check_index(self, i: Operand, size: Operand, axis: int, span: Span | None) -> None:
+    def check_index(self, i: Operand, size: Operand, axis: int, prov: Prov) -> None:
         inside = self.op("lt", "bool", i, size)
         if not (isinstance(i, Const) and i.value >= 0):
             inside = self.op("and", "bool", self.op("ge", "bool", i, ZERO), inside)
-        self.check(inside, "DV0501", f"index {{0}} is out of bounds for axis {axis} of size {{1}}", (i, size), span)
+        self.check(inside, "DV0501", f"index {{0}} is out of bounds for axis {axis} of size {{1}}", (i, size), prov)
 
 
 class _Loop:

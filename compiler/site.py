@@ -17,7 +17,8 @@ Expr = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where and what a check or a `show` is; `{0}` … in the message are its values, of these kinds.
+    """Where and what a check or a `show` is; `{0}` … in the message are its values, of these kinds;
+    `notes` say in which derivative it is.
 
     In the kinds of a `show`, `f64[2]` is an array with two axes.
     """
@@ -26,6 +27,7 @@ class Site:
     message: str
     kinds: tuple[str, ...]
     span: Span | None = None
+    notes: tuple[str, ...] = ()
 
 
 def compile_shape(exprs: Sequence[Expr]) -> Callable[[Sequence[Sequence[int]], Sequence[Any]], tuple[int, ...]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..compiler.build import Builder, defined
 from ..compiler.errors import Error, Label, NameError, SizeError, Span, TypeError, UnsupportedError
-from ..compiler.ir import Assert, Atom, Block, Const, Function, Prim, Prov, Scalar, Stmt, Var, integer
+from ..compiler.ir import Asked, Assert, Atom, Block, Const, Function, Prim, Prov, Scalar, Stmt, Var, integer
 from ..compiler.sizes import Poly, materialise, nonneg, number, poly_of
 from .values import BareIndex, Env, Value
 
@@ -23,16 +23,17 @@ MAX_CHAIN = 64
 class At:
     """Provenance of what a builder emits for a while."""
 
-    __slots__ = ("b", "before", "span")
+    __slots__ = ("asked", "b", "before", "span")
 
-    def __init__(self, b: Builder, span: Span) -> None:
+    def __init__(self, b: Builder, span: Span, asked: tuple[Asked, ...]) -> None:
         self.b = b
         self.span = span
+        self.asked = asked
         self.before = b.prov
 
     def __enter__(self) -> None:
         self.before = self.b.prov
-        self.b.prov = Prov((self.span,))
+        self.b.prov = Prov((self.span,), asked=self.asked)
 
     def __exit__(self, *_: object) -> None:
         self.b.prov = self.before
@@ -62,6 +63,8 @@ class Base:
         self.trial_vars: set[Var] = set()
         self.arg_spans: dict[int | str, Span] = {}
         self.on_bind: Callable[[Span, Value], object] | None = None
+        self.wanted: Asked | None = None
+        self.outside: Span | None = None  # stands for a call that is no part of the program
 
     # ------------------------------------------------ for the rooms above
 
@@ -73,9 +76,9 @@ class Base:
 
     # ------------------------------------------------ where we stand
 
-    def at(self, span: Span) -> At:
-        """What is emitted inside comes from this span."""
-        return At(self.b, span)
+    def at(self, span: Span, asked: tuple[Asked, ...] = ()) -> At:
+        """What is emitted inside comes from this span, as a part of these derivatives."""
+        return At(self.b, span, asked)
 
     @contextmanager
     def own_function(self) -> Iterator[Builder]:

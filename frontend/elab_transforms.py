@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..compiler.build import array_type, close_over
-from ..compiler.errors import Span, TypeError
-from ..compiler.ir import FLOATS, Atom, Const, Fill, Function, Var
+from ..compiler.errors import Error, Span, TypeError
+from ..compiler.ir import FLOATS, Asked, Atom, Const, Fill, Function, Prov, Var
 from ..compiler.sizes import poly_of
 from . import values as vs
 from .elab_functions import Closure
@@ -27,6 +28,7 @@ class Lifted:
     args: tuple[Value, ...]
     result: Value
     hidden: int
+    asked: tuple[Asked, ...] = ()
     value: Value | None = None
 
     @property
@@ -46,6 +48,21 @@ class Lifted:
 
 
 class Transforms(Indexing):
+    @contextmanager
+    def asking(self, what: str, span: Span) -> Iterator[None]:
+        """What is lifted inside is for this derivative, also in the words of errors; of one place the outermost counts."""
+        before = self.wanted
+        if span is not self.outside and (before is None or before.span is not span):
+            self.wanted = Asked(what, span)
+        try:
+            yield
+        except Error as e:
+            if self.wanted is not None and self.wanted is not before and e.span is not None and not span.holds(e.span):
+                e.notes = (*e.notes, *Prov((e.span,), asked=(self.wanted,)).notes)
+            raise
+        finally:
+            self.wanted = before
+
     # ------------------------------------------------ lifting a function at a point
 
     def prepare(self, fn: FnV, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> list[Value]:
@@ -146,7 +163,7 @@ class Transforms(Indexing):
         name = self.fresh_function_name(fn.name if fn.name.isidentifier() else "lifted")
         f, captured = close_over(name, [a for a in core if isinstance(a, Var)], block, span=span)
         self.functions[name] = f
-        return Lifted(f, captured, tuple(args), result, len(hidden))
+        return Lifted(f, captured, tuple(args), result, len(hidden), () if self.wanted is None else (self.wanted,))
 
     # ------------------------------------------------ core operations
 
@@ -159,7 +176,7 @@ class Transforms(Indexing):
             mine = list(leaves(t)) if t is not None else []
             for k, x in enumerate(leaves(v)):
                 given.append(nonzero(mine[k].atom) if t is not None and x.kind in FLOATS else None)
-        with self.at(span):
+        with self.at(span, f.asked):
             vars = self.b.jvp(f.function, f.atoms, given)
         values = self.results(f, vars)
         n = f.hidden + sum(1 for _ in leaves(f.result))
@@ -171,7 +188,7 @@ class Transforms(Indexing):
         """(value, cotangents of the arguments `wrt`); `linear`: the function must be linear in them."""
         cots = [nonzero(x.atom) for x, r in zip(leaves(cotangent), leaves(f.result), strict=True) if r.kind in FLOATS]
         positions = [f.positions(k) for k in wrt]
-        with self.at(span):
+        with self.at(span, f.asked):
             vars = self.b.vjp(f.function, f.atoms, cots, [p for ps in positions for p in ps], linear)
         values = self.results(f, vars)
         rest = list(vars[f.hidden + sum(1 for _ in leaves(f.result)):])

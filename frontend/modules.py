@@ -195,6 +195,7 @@ class Module(Declarations):
                                              or "entry")
         self.elab.functions[name] = Function(name, (), _EMPTY)
         try:
+            self.elab.outside = span
             with self.elab.own_function(), self.elab.at(span):
                 self.elab.compound_sizes(values, extra)
                 done = self.elab.finish(name, values, self.elab.apply(fn, values, span), span, extra)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..compiler.errors import Span, TypeError
@@ -80,7 +80,16 @@ def derived(elab: Elaborator, name: str, fn: FnV, run: vs.BuiltinApply, wrt: Val
     """A function with the parameters of `fn`."""
     declared = fn.declared()
     key = (fn.key(), repr_wrt(wrt))
-    return Native(name, run, fn.params(), declared, identity=key, origin=fn)
+    return Native(name, asking(name, run), fn.params(), declared, identity=key, origin=fn)
+
+
+def asking(what: str, run: vs.BuiltinApply) -> vs.BuiltinApply:
+    """The same, which errors name as the derivative that is asked for."""
+    def call(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], at: Span) -> Value:
+        with elab.asking(what, at):
+            return run(elab, args, named, at)
+
+    return call
 
 
 def repr_wrt(v: Value | None) -> object:
@@ -199,7 +208,8 @@ def jvp(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], spa
     tangents: list[Value | None] = [None] * len(values)
     for k, d in zip(active, given, strict=True):
         tangents[k] = elab.direction(values[k], d, "the direction", span)
-    return TupleV(elab.run_jvp(elab.lift_fn(fn, values, span), tangents, span))
+    with elab.asking(f"jvp({fn.name})", span):
+        return TupleV(elab.run_jvp(elab.lift_fn(fn, values, span), tangents, span))
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,11 +229,12 @@ def point_of(elab: Elaborator, name: str, args: Sequence[Value], span: Span) -> 
     active = elab.floats_of(values)
     if not active:
         elab.type_error("DV0402", f"{name}: no parameter of {fn.name} carries floats", span)
-    return fn, elab.lift_fn(fn, values, span), active
+    with elab.asking(f"{name}({fn.name})", span):
+        return fn, elab.lift_fn(fn, values, span), active
 
 
 def value_at(elab: Elaborator, f: Lifted, span: Span) -> Value:
-    with elab.at(span):
+    with elab.at(span, f.asked):
         f.value = elab.results(f, elab.b.call(f.function, f.atoms))
     return f.value
 
@@ -426,7 +437,10 @@ def hessian(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value],
     fn = function_arg(elab, "hessian", args, span)
     only(elab, "hessian", named, ("wrt",), span)
     slope = grad_like("grad", False)(elab, [fn], named, span)
-    return jacobian(elab, [slope], named, span)
+    rows = jacobian(elab, [slope], named, span)
+    assert isinstance(rows, Native)
+    what = f"hessian({fn.name})"
+    return replace(rows, name=what, call=asking(what, rows.call))
 
 
 def hvp(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
@@ -451,7 +465,8 @@ def hvp(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], spa
         return elab.run_jvp(elab.lift_fn(slope, values, at), tangents, at)[1]
 
     names = fn.params()
-    return Native(f"hvp({fn.name})", run, None if names is None else (*names, "direction"))
+    what = f"hvp({fn.name})"
+    return Native(what, asking(what, run), None if names is None else (*names, "direction"))
 
 
 def stop_gradient(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:

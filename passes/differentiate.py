@@ -8,7 +8,8 @@ end, so that its rule is found at every order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ..compiler.build import Builder
 from ..compiler.errors import Error, InternalError, TypeError
@@ -21,6 +22,7 @@ from ..compiler.ir import (
     Jvp,
     Loop,
     Program,
+    Prov,
     Stmt,
     Var,
     Vjp,
@@ -171,18 +173,19 @@ class _Splicer:
                 f = self.r.resolved(name)
                 if f.derivative is not None and self.keep_rules:
                     self.b.emit_stmt(clone_stmt(s, self.env))
-                elif self.keep_rules:
-                    self.bind(s, splice_call(self.b, f, args))
-                else:  # the bodies of functions with rules may call others
-                    self.nested(s, f, args)
+                else:
+                    with self.asked(s.prov):
+                        self.nested(s, f, args)
             case Jvp(name, args, tangents):
-                g = self.r.jvp_of(name, tuple(t is not None for t in tangents))
-                self.nested(s, g, (*args, *(t for t in tangents if t is not None)))
+                with self.asked(s.prov):
+                    g = self.r.jvp_of(name, tuple(t is not None for t in tangents))
+                    self.nested(s, g, (*args, *(t for t in tangents if t is not None)))
             case Vjp(name, args, cotangents, wrt, linear):
-                if linear:
-                    self.r.check_argument(name, wrt)
-                g = self.r.vjp_of(name, wrt, tuple(c is not None for c in cotangents))
-                results = self.spliced(g, (*args, *(c for c in cotangents if c is not None)))
+                with self.asked(s.prov):
+                    if linear:
+                        self.r.check_argument(name, wrt)
+                    g = self.r.vjp_of(name, wrt, tuple(c is not None for c in cotangents))
+                    results = self.spliced(g, (*args, *(c for c in cotangents if c is not None)))
                 n = len(results) - len(wrt)
                 place = {k: n + j for j, k in enumerate(sorted(wrt))}
                 self.bind(s, (*results[:n], *(results[place[k]] for k in wrt)))
@@ -198,6 +201,20 @@ class _Splicer:
             case _:
                 self.b.emit_stmt(clone_stmt(s, self.env))
 
+    @contextmanager
+    def asked(self, prov: Prov) -> Iterator[None]:
+        """What is spliced inside is a part of the derivative that stands there, and errors say so."""
+        here = self.b.stack[-1]
+        first = len(here)
+        try:
+            yield
+        except Error as e:
+            e.notes = (*e.notes, *(n for n in prov.notes if n not in e.notes))
+            raise
+        if prov.asked:
+            for s in all_stmts(Block(tuple(here[first:]), ())):
+                s.prov = s.prov.within(prov.asked)
+
     def emit(self, s: Stmt, op: Loop | If) -> None:
         self.b.emit_stmt(Stmt(fresh_vars(s.vars, self.env), op, s.prov))
 
@@ -210,7 +227,7 @@ class _Splicer:
     def spliced(self, f: Function, args: tuple[Atom, ...]) -> tuple[Atom, ...]:
         if self.keep_rules:
             return splice_call(self.b, f, args)
-        inner = _Splicer(self.r, keep_rules=False)
+        inner = _Splicer(self.r, keep_rules=False)  # the bodies of functions with rules may call others
         return splice_call(self.b, inner.function(f), args)
 
 

@@ -30,6 +30,7 @@ from ..compiler.ir import (
     Loop,
     Op,
     Prim,
+    Prov,
     Scalar,
     Show,
     Stmt,
@@ -248,7 +249,8 @@ def _join(group: list[Stmt], renamed: dict[Var, Var], log: Log) -> Stmt:
     by_id = {id(x): x for s in group for x in s.prov.spans}
     first = group[0].prov
     same_role = all(s.prov.role == first.role for s in group)
-    prov = replace(first, spans=tuple(by_id[k] for k in spans[:8]), role=first.role if same_role else "")
+    same_asked = all(s.prov.asked == first.asked for s in group)
+    prov = Prov(tuple(by_id[k] for k in spans[:8]), first.role if same_role else "", first.asked if same_asked else ())
     op = _join_loops(group) if isinstance(group[0].op, Loop) else _join_ifs(group)
     local: Env = {}
     old = _group_vars(group)

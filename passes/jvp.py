@@ -8,6 +8,7 @@ fixed point.  (Griewank and Walther, Evaluating Derivatives, 2nd ed., sections 3
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ..compiler.build import Builder
 from ..compiler.errors import InternalError
@@ -29,7 +30,6 @@ from ..compiler.ir import (
     Loop,
     Plus,
     Prim,
-    Prov,
     Scalar,
     Show,
     Stmt,
@@ -167,7 +167,7 @@ class _Forward:
             self.branch(s, s.op)
         else:
             self.b.emit_stmt(clone_stmt(s, self.env))
-            with self.b.at(Prov(s.prov.spans, "tangent")):
+            with self.b.at(replace(s.prov, role="tangent")):
                 self.leaf(s)
 
     def leaf(self, s: Stmt) -> None:
@@ -291,7 +291,7 @@ class _Forward:
                      "prod": [Var("t", Array(kind, column)), Var("t", Array(kind, column))]}.get(
                 mode, [Var("t", subst_type(s.vars[n + k].type, self.env))])
         self.b.emit_stmt(Stmt((*new[:n], *duals, *outs, *trip), new_op, s.prov))
-        with self.b.at(Prov(s.prov.spans, "tangent")):
+        with self.b.at(replace(s.prov, role="tangent")):
             for k, mode, _, at in slots:
                 t = outs[at]
                 if mode in ("max", "min"):

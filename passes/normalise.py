@@ -240,10 +240,10 @@ class Normaliser:
         s, p = hit[0].stmt, self.prov
         if s.prov is p:
             return
-        if s.prov.role and not p.role:
+        if (p.role != "", p.asked != ()) < (s.prov.role != "", s.prov.asked != ()):
             s.prov = p
         elif not s.prov.spans:
-            s.prov = type(p)(p.spans, s.prov.role)
+            s.prov = replace(s.prov, spans=p.spans)
 
     def fire(self, rule: str) -> None:
         self.log.fire(rule, self.prov.span)

@@ -10,7 +10,7 @@ Maclaurin, "You Only Linearize Once", POPL 2023.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..compiler.build import array_type, defined
 from ..compiler.errors import InternalError
@@ -139,7 +139,7 @@ class _Transposer(Primal):
     def reverse(self, pending: list[Pending], cts: Cotangents) -> None:
         for p in reversed(pending):
             if any(v in cts for v in p.stmt.vars):
-                with self.b.at(Prov(p.stmt.prov.spans, "cotangent")):
+                with self.b.at(replace(p.stmt.prov, role="cotangent")):
                     self.transpose(p, cts)
 
     def transpose(self, p: Pending, cts: Cotangents) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..compiler import errors
-from ..compiler.errors import Source, Span
+from ..compiler.errors import DERIVED, Source, Span
 from ..compiler.ir import Program, Scalar, Var
 from ..compiler.sizes import Poly, number, of_factor
 from ..frontend import modules, test_parts
@@ -23,7 +23,7 @@ from . import shapes
 from .pipeline import Outline
 from .shapes import Param, Signature
 from .size_check import SizeCheck, describe
-from .sources import DERIVED, PAIR, find_import, is_derived
+from .sources import PAIR, find_import
 
 
 @dataclass(frozen=True)
@@ -159,13 +159,13 @@ class Front:
             (d.span for name, d in self.module.decls.items() if isinstance(d, sx.Def) and re.search(rf"\b{name}\b", text)), None
         )
         for inner in e.errors:
-            if home is not None and is_derived(inner.span):
+            if home is not None and inner.span is not None and inner.span.is_derived:
                 inner.span = Span(home.source, home.line, home.col, home.line, home.col + len("def"))
                 if inner.code == "DV0310" and PAIR in text:
                     inner.message, inner.help = "has_aux=True is for a function that gives a pair: (value, more)", None
                 elif not text.startswith("fn ("):  # the others are ours alone
                     inner.notes = (*inner.notes, f"in {text}")
-            inner.labels = tuple(la for la in inner.labels if not is_derived(la.span))
+            inner.labels = tuple(la for la in inner.labels if not la.span.is_derived)
 
     def _instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Made:
         given, names = self._inside(types)

@@ -20,7 +20,6 @@ from . import data, shapes
 from .guard import guarded
 from .records import Value
 from .shapes import Param, Signature
-from .sources import is_derived
 from .values import Reader, infer, infer_batched
 
 if TYPE_CHECKING:
@@ -184,7 +183,7 @@ class Function:
         self._unit.reword(e)
         if not self._plain and e.code.startswith("DV05"):
             e.notes = (*e.notes, f"in {self._all.name}")
-        if e.span is None or is_derived(e.span):
+        if e.span is None or e.span.is_derived:
             spans = self._spans()
             e.span = next((s for n, s in spans.items() if f"`{n}`" in e.message), self.span)
 

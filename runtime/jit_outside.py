@@ -8,13 +8,12 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..compiler import errors
-from ..compiler.errors import Source, Span
+from ..compiler.errors import DERIVED, Source, Span
 from . import api, shapes
 from .function import Function
 from .jit_unit import PythonUnit
 from .pipeline import Unit
 from .records import SumValue, Value, home_of, homes
-from .sources import DERIVED
 
 if TYPE_CHECKING:
     from ..frontend import syntax as sx

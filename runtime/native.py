@@ -177,7 +177,7 @@ class NativeFunction:
         except IndexError:
             return InternalError("DV0999", f"{self.signature.name} failed at an unknown place")
         values = [_value(k, v) for k, v in zip(site.kinds, context.values, strict=False)]
-        return error_class(site.code)(site.code, fill_message(site.message, values), site.span)
+        return error_class(site.code)(site.code, fill_message(site.message, values), site.span, notes=site.notes)
 
     def shown(self, site: Site, address: int) -> None:
         """Writes a line of `show`, whose values stand at `address`."""

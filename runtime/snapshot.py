@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler import errors
-from ..compiler.errors import Source, Span
+from ..compiler.errors import DERIVED, Source, Span
 from ..compiler.ir import Delta, Index, Program, Show, Stmt, Update, all_stmts, bound_vars, clone_function
 from ..compiler.lock import kept, locked
 from ..compiler.printer import print_program
@@ -33,7 +33,7 @@ from .front import Front, Made, made_of, outside, text_at
 from .pipeline import Instance, Run, T, Unit
 from .session_types import INTERRUPTED
 from .shapes import Param, Signature
-from .sources import DERIVED, compiler_fingerprint, find_import
+from .sources import compiler_fingerprint, find_import
 
 NAME = "<session>"
 Node = sx.Let | sx.Expr
@@ -271,7 +271,7 @@ def _identity(program: Program, *, spans: bool) -> Iterator[str]:
                  lambda m: numbers[m[0]], text)
     yield "".join("01"[s.op.safe] for s in _statements(program) if isinstance(s.op, Index | Update | Delta))
     if spans:
-        yield from (f"{s.prov.span} {s.prov.span!r}" for s in _statements(program) if s.prov.span is not None)
+        yield from (f"{s.prov.span} {s.prov.span!r} {s.prov.notes}" for s in _statements(program) if s.prov.span is not None)
         yield from (v.name for f in program.functions.values() for v in f.params)
 
 

@@ -12,19 +12,13 @@ import os
 import re
 from pathlib import Path
 
-from ..compiler.errors import Source, Span
+from ..compiler.errors import Source
 from .data import read_source
 
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([^\W\d]\w*(?:\.\w+)*)", re.MULTILINE)
-DERIVED = "<derived>"
 PAIR = "let (value_, more_) ="
 """In an expression that a transform made: how it takes apart what a function with `has_aux` gives."""
 PACKAGE = Path(__file__).resolve().parent.parent
-
-
-def is_derived(span: Span | None) -> bool:
-    """Does it point into an expression that a transform made?  Users never see those."""
-    return span is not None and span.source is not None and span.source.name == DERIVED
 
 
 def search_path(folder: str | None) -> list[str]:

@@ -1,0 +1,130 @@
+"""Errors inside derivatives point at the function, and say which derivative it was, from where."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import derivant as dv
+import numpy as np
+import pytest
+from derivant.runtime.session import Session
+
+PROGRAM = textwrap.dedent("""\
+    def loss(v: f64[n], i: i64) -> f64 = sum(x**2 for x in v) * v[i]
+
+    def slope(v: f64[n], i: i64) -> f64[n] =
+      let g = grad(loss, wrt = v)
+      [2.0 * y for y in g(v, i)]
+
+    def curve(v: f64[n], i: i64) -> f64[n, n] = hessian(loss, wrt = v)(v, i)
+    def along(v: f64[n], i: i64) -> f64[n] = hvp(loss, wrt = v)(v, i, v)
+    def table(v: f64[n], i: i64) -> f64[n, n] = jacobian(slope, wrt = v)(v, i)
+
+    def push(v: f64[n], i: i64) -> f64 =
+      let (_, d) = jvp(fn w -> loss(w, i), v, v)
+      d
+
+    def pull(v: f64[n], i: i64) -> f64[n] =
+      let (_, back) = vjp(fn w -> loss(w, i), v)
+      back(1.0)
+
+    def near(v: f64[n], i: i64) -> f64 =
+      let (_, line) = linearize(fn w -> loss(w, i), v)
+      line(v)
+
+    def both(v: f64[n], i: i64) -> f64 = loss(v, i) + sum(slope(v, i))
+    def steps(v: f64[n], i: i64) -> f64[n] = loop w = v for k < 3 do w - 0.1 * grad(loss)(w, i + k)
+    def pow(x: f64, k: i64) -> f64 = x * f64(6 // k)
+    def primed(x: f64, k: i64) -> f64 = (fn y -> pow(y, k))'(x)
+    """)
+NOTES = {
+    "slope": ("in grad(loss), from line 5",),
+    "curve": ("in hessian(loss), from line 7",),
+    "along": ("in hvp(loss), from line 8",),
+    "table": ("in grad(loss), from line 5", "in jacobian(slope), from line 9"),
+    "push": ("in jvp(fn), from line 12",),
+    "pull": ("in vjp(fn), from line 16",),
+    "steps": ("in grad(loss), from line 24",),
+    "loss": (),
+    "both": (),  # the value comes first, and what the slope has in common with it belongs to both
+}
+INSIDE = np.array([1.0, 2.0])
+
+
+def error(f: Any, *args: Any) -> dv.Error:
+    with pytest.raises(dv.Error) as e:
+        f(*args)
+    return e.value
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter", "loops"])
+@pytest.mark.parametrize("name", NOTES)
+def test_the_line_that_asks_for_the_derivative_is_named(name: str, backend: str) -> None:
+    module = dv.compile(PROGRAM, backend=backend)
+    found = error(getattr(module, name), INSIDE, 5)
+    assert found.code == "DV0501" and "index 5 " in found.message
+    assert found.span is not None and found.span.line == 1
+    assert found.notes == NOTES[name]
+    getattr(module, name)(np.ones(8), 1)
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter", "loops"])
+def test_other_checks_too(backend: str) -> None:
+    found = error(dv.compile(PROGRAM, backend=backend).primed, 1.0, 0)
+    assert found.code == "DV0504" and found.span is not None and found.span.line == 25
+    assert found.notes == ("in fn', from line 26",)
+
+
+def test_a_program_from_the_cache_still_says_it() -> None:
+    for _ in range(2):
+        assert error(dv.compile(PROGRAM).slope, INSIDE, 5).notes == NOTES["slope"]
+
+
+def test_transforms_from_outside_come_last() -> None:
+    module = dv.compile(PROGRAM)
+    assert error(dv.grad(module.loss), INSIDE, 5).notes == ("in grad(loss)",)
+    assert error(dv.jacobian(module.slope), INSIDE, 5).notes == ("in grad(loss), from line 5", "in jacobian(slope)")
+    assert error(dv.vmap(module.slope, (0, None)), np.ones((3, 2)), 5).notes == ("in grad(loss), from line 5", "in vmap(slope)")
+
+
+def test_the_derivative_of_a_derivative_names_both() -> None:
+    module = dv.compile(PROGRAM + "def third(v: f64[n], i: i64) -> f64[n] = grad(fn w -> sum(slope(w, i)))(v)\n")
+    assert error(module.third, INSIDE, 5).notes == ("in grad(loss), from line 5", "in grad(fn), from line 27")
+
+
+def test_another_file_is_named(tmp_path: Any) -> None:
+    (tmp_path / "base.dv").write_text("def loss(v: f64[n], i: i64) -> f64 = v[i]**2\n")
+    (tmp_path / "top.dv").write_text("import base\n\ndef slope(v: f64[n], i: i64) -> f64[n] = grad(base.loss)(v, i)\n")
+    (note,) = error(dv.load(tmp_path / "top.dv").slope, INSIDE, 5).notes
+    assert note.startswith("in grad(loss), from ") and note.endswith("top.dv:3:42")
+
+
+def asking(x: dv.f64["n"], k: int):  # type: ignore[no-untyped-def]
+    return x[k] ** 2
+
+
+def test_decorated_functions_say_the_line_of_their_file() -> None:
+    @dv.jit
+    def step(x, k: int):  # type: ignore[no-untyped-def]
+        return x - 0.1 * dv.grad(asking)(x, k)
+
+    found = error(step, INSIDE, 5)
+    line = step.py_func.__code__.co_firstlineno + 2
+    assert found.notes == (f"in grad(asking), from line {line}",)
+    assert found.span is not None and found.span.line == asking.__code__.co_firstlineno + 1
+
+
+def test_in_a_session() -> None:
+    s = Session()
+    first, = s.feed("def f(v: f64[n], i: i64) -> f64 = v[i]**2")
+    assert not first.error
+    (reply,) = s.feed("grad(f)([1.0, 2.0], 4)")
+    assert reply.error is not None and len(reply.error.notes) == 1
+    assert reply.error.notes[0].startswith("in grad(f), from ")
+
+
+def test_errors_of_types_say_it() -> None:
+    text = "def f(x, b) = x + b[2]\ndef g(x: f64, b: f64[2]) -> f64 =\n  grad(f)(x, b)\n"
+    found = error(dv.compile, text)
+    assert found.code == "DV0315" and found.notes == ("in grad(f), from line 3",)
