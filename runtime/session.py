@@ -41,6 +41,13 @@ class Session(Answers):
         name = name or f"input {self._count}"
         if text[:1] in (" ", "\t", "\n"):
             text = textwrap.dedent(text)
+        for before, typed in habits.inputs(text, self.unit.owner):
+            for reply in self._feed(typed, name, line + before, keep_going):
+                yield reply
+                if reply.error is not None and not keep_going:
+                    return
+
+    def _feed(self, text: str, name: str, line: int, keep_going: bool) -> Iterator[Reply]:
         group: list[Item] = []
         for cell in [*cells(text, line), None]:
             try:
