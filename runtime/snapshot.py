@@ -197,7 +197,11 @@ class Entry(Instance):
         self._needs = unit.needs(free_names(self._node))
 
     def _elaborate(self) -> Made:
-        return self.unit.front.made(self._node, self._needs, self.types if self._applied else None)
+        front = self.unit.front
+        if not self._applied:
+            return front.made(self._node, self._needs, None)
+        with front.relocated(self.text):
+            return front.made(self._node, self._needs, self.types)
 
     @property
     def given(self) -> tuple[Param, ...]:  # type: ignore[override]

@@ -467,3 +467,16 @@ def test_functions_of_a_session_are_functions(s: Session) -> None:
     assert f([1.0, 1.0]) == 6.0 and s.function("f")([1.0, 1.0]) == 60.0  # a function keeps what it was made of
     with pytest.raises(TypeError, match="pickled"):
         __import__("pickle").dumps(f)
+
+
+@pytest.mark.parametrize("declared", ["def {}(x: f64[n], i: i64) -> f64[n] = x", "def {}(x: f64[n], i: i64) -> f64[n] = k * x",
+                                      "let {}(x: f64[n], i: i64) -> f64[n] = k * x"])
+@pytest.mark.parametrize("text", [":grad main", ":grad main x", ":grad main i", ":grad main x, i", ":ir grad(main)", ":explain hessian(main)"])
+def test_errors_of_derivatives_point_at_the_function(s: Session, declared: str, text: str) -> None:
+    """Not into the expression that a command makes of it."""
+    said(s, "let k = exp(0.0)")
+    said(s, declared.format("main"))
+    e = failure(s, text)
+    assert e.code.startswith("DV04") and e.span is not None and e.span.source is not None
+    assert e.span.source.name.startswith("input ") and e.span.source.text.strip() == declared.format("main")
+    assert "wrt" not in "".join(e.notes) and "<derived>" not in e.render() and " main " in e.render()
