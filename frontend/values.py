@@ -251,7 +251,6 @@ class Env:
 # ---------------------------------------------------------------- structure
 
 
-UNIT = TupleV(())
 
 
 def leaf(value: float | bool, kind: str) -> Leaf:

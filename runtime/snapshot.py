@@ -216,10 +216,6 @@ class Entry(Instance):
         outer = [x for n in self._needs for x in self.unit.values[n].leaves()]
         return super().run([*outer, *leaves])
 
-    def _sources(self) -> list[Source]:
-        found = {s.prov.span.source for s in _statements(self.core) if s.prov.span is not None}
-        return [source for source in found if source is not None]
-
     def cache_key(self) -> str:
         """Everything that the code could depend on: the core program, and the places that it may speak of."""
         digest = hashlib.sha256(compiler_fingerprint().encode())
