@@ -12,11 +12,23 @@ import traceback
 from types import TracebackType
 from typing import Any, TypeVar
 
-from .errors import Error, InternalError
+from .errors import Error, InternalError, Span
 
 E = TypeVar("E", bound=Error)
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OURS = tuple(os.path.join(HOME, room, "") for room in ("compiler", "frontend", "passes", "runtime"))
+
+
+class Interrupted(KeyboardInterrupt):
+    """An interrupt that came while we worked, at a place of the user; IPython shows that, and one line."""
+
+    def __init__(self, at: Span | None = None) -> None:
+        super().__init__()
+        self.at = at
+
+    def _render_traceback_(self) -> list[str]:
+        where = f"{self.at.source.name}:{self.at.line}: " if self.at is not None and self.at.source is not None else ""
+        return [*places(self.__traceback__), f"{where}interrupted"]
 
 
 def trimmed(e: E) -> E:
@@ -54,9 +66,14 @@ def cell_name() -> str | None:
 
 def lines(e: Error) -> list[str]:
     """What IPython shows of an error: the user's frames, if there are several, and the error."""
-    out = ["", *e.render(color=True).split("\n")]
-    frames = user_frames(e.__traceback__)
-    return [*(f"{shown_name(f.filename)}:{f.lineno} in {f.name}: {f.line}" for f in frames), *out] if len(frames) > 1 else out[1:]
+    out = e.render(color=True).split("\n")
+    frames = places(e.__traceback__)
+    return [*frames, "", *out] if len(frames) > 1 else out
+
+
+def places(tb: TracebackType | None) -> list[str]:
+    """The user's frames, a line for each."""
+    return [f"{shown_name(f.filename)}:{f.lineno} in {f.name}: {f.line}" for f in user_frames(tb)]
 
 
 def user_frames(tb: TracebackType | None) -> list[traceback.FrameSummary]:

@@ -42,8 +42,6 @@ from dataclasses import dataclass, field
 from .ir import Const
 from .site import Site
 
-SPACES = ("in", "out", "temp", "heap", "view")
-
 _uids = itertools.count(1)
 
 

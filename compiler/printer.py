@@ -84,11 +84,6 @@ def print_function(
     return _Printer(f, Names({**given, **{v: name for name, v in kept.items()}}, taken), pretty).function(f)
 
 
-def print_block(b: Block, names: Mapping[Var, str] | None = None, *, pretty: bool = False) -> str:
-    """The statements and the value of a block, for explanations."""
-    return "\n".join(_Printer(b, Names(names), pretty).block(b))
-
-
 def statement_text(s: Stmt, limit: int = 12) -> str:
     """A statement for an internal error, with variables' numbers, cut after some lines."""
     printer = _Printer(Block((s,), s.vars), RawNames(), False)

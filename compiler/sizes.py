@@ -214,11 +214,6 @@ def same_size(a: Atom, b: Atom) -> bool:
     return a == b or poly_of(a) == poly_of(b)
 
 
-def same_shape(s: Iterable[Atom], t: Iterable[Atom]) -> bool:
-    s, t = tuple(s), tuple(t)
-    return len(s) == len(t) and all(map(same_size, s, t))
-
-
 # ---------------------------------------------------------------- inequalities
 
 _DEPTH = 6

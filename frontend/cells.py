@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from ..compiler.errors import Source
+from ..compiler.errors import Source, Span
 from .layout import Outlook, declares, outlook
 from .lexer import clean, lex
 from .parser import name_last, states
@@ -34,6 +34,10 @@ class Cell:
     def source(self, name: str) -> Source:
         """Its text as a source of its own, in which lines are counted as in the whole text."""
         return Source(name, "\n" * (self.line - 1) + self.text)
+
+    def span(self, name: str) -> Span:
+        """Its first line."""
+        return Span(self.source(name), self.line, 1, self.line, len(self.text.split("\n")[0]) + 1)
 
 
 class Progress(Enum):

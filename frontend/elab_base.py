@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..compiler.build import Builder, defined
 from ..compiler.errors import Error, Label, NameError, SizeError, Span, TypeError, UnsupportedError
-from ..compiler.ir import Asked, Assert, Atom, Block, Const, Function, Prim, Prov, Scalar, Stmt, Var, integer
+from ..compiler.ir import Asked, Assert, Atom, Block, Const, Function, Prim, Prov, Stmt, Var, integer
 from ..compiler.sizes import Poly, materialise, nonneg, number, poly_of
 from .values import BareIndex, Env, Value
 
@@ -217,12 +217,6 @@ class Base:
 
     def show_size(self, p: Poly) -> str:
         return repr(p)
-
-    def new_size(self, name: str) -> Var:
-        """A size that nothing is known of (the caller emits its definition or makes it a parameter)."""
-        v = Var(name, Scalar("i64"), nonneg=True)
-        self.unknown.add(v)
-        return v
 
     def nonneg_extent(self, extent: Atom) -> Atom:
         """Checks that an array's size is not negative, unless that is proven."""

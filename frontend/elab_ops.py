@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..compiler.errors import Label, SizeError, Span
+from ..compiler.errors import Span
 from ..compiler.ir import FLOATS, Atom, Call, Const, If, Loop, Prim, Show, all_stmts, integer
 from ..compiler.ir import Assert as CoreAssert
 from ..compiler.ir import Block as CoreBlock
@@ -262,11 +262,6 @@ class Ops(Values):
             left = right
         assert result is not None
         return result
-
-    # ------------------------------------------------ messages
-
-    def size_mismatch(self, message: str, span: Span, *places: tuple[Span, str], note: str, help: str | None) -> None:
-        raise SizeError("DV0312", message, span, labels=[Label(s, t) for s, t in places], notes=[note], help=help)
 
 
 def simple(block: CoreBlock) -> bool:

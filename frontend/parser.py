@@ -42,13 +42,13 @@ def parse(source: Source, last: str | None = None) -> s.Program:
 
     At a prompt `last` is the name of what `_` stands for in an expression.
     """
-    program, errors = read(source, last)
+    program, _, errors = read(source, last)
     _raise(errors)
     return program
 
 
-def read(source: Source, last: str | None = None) -> tuple[s.Program, list[SyntaxError]]:
-    """What can be read of a file, and its errors: a declaration that can't be mended is missing."""
+def read(source: Source, last: str | None = None) -> tuple[s.Program, list[Chunk], list[SyntaxError]]:
+    """What can be read of a file, all its declarations as tokens, and its errors: one that can't be mended is missing."""
     lexed = lex(source)
     chunks, errors = layout(lexed)
     decls: list[Any] = []
@@ -61,7 +61,7 @@ def read(source: Source, last: str | None = None) -> tuple[s.Program, list[Synta
         if decl is not None:
             decls.append(docs.attach(decl))
     whole = decls[0].span.to(decls[-1].span) if decls else lexed.end or Span(lexed.source, 1, 1, 1, 1)
-    return s.Program(whole, tuple(decls)), list(lexed.errors) + errors + parser.errors
+    return s.Program(whole, tuple(decls)), chunks, list(lexed.errors) + errors + parser.errors
 
 
 def parse_expr(source: Source, last: str | None = None) -> s.Expr:

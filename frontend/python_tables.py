@@ -264,8 +264,6 @@ var() = variance(flatten(self))
 """
 
 CONSTANTS = {"math": ("e", "inf", "nan", "pi", "tau"), "numpy": ("e", "inf", "nan", "pi")}
-FRESH_LISTS = frozenset({"list", "sorted"})
-"""Functions of Python whose result is a list."""
 
 MODULES = {"math": MATH, "numpy": NUMPY, "scipy.special": SPECIAL}
 SHORT = {"math": "math", "numpy": "np", "scipy.special": "special"}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..compiler.errors import Error, Source
-from .layout import Chunk, layout
-from .lexer import lex
+from .layout import Chunk
 
 
-def believable(source: Source, wrong: Iterable[Error], found: Iterable[Error]) -> list[Error]:
-    """Of the errors that were `found` in what can be read of a text those that are no consequence of what is
-    `wrong` with it."""
-    chunks, _ = layout(lex(source))
+def believable(source: Source, chunks: Sequence[Chunk], wrong: Iterable[Error], found: Iterable[Error]) -> list[Error]:
+    """Of the errors that were `found` in what can be read of a text, whose declarations are `chunks`, those that are
+    no consequence of what is `wrong` with it."""
     bad = {e.span.line for e in wrong if e.span is not None}
     tainted = [any(first <= line <= last for line in bad) for first, last in map(_lines, chunks)]
     names = {n for c, t in zip(chunks, tainted, strict=True) if t for n in _declared(c)}

@@ -11,7 +11,7 @@ variables that a value of a type takes, in order; it is how the runtime passes d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..compiler.errors import Span
 from ..compiler.ir import Var
@@ -106,13 +106,9 @@ class SumDecl:
     ctors: tuple[tuple[str, tuple[Type, ...]], ...] = ()
     span: Span | None = None
     doc: str | None = None
-    ctor_names: tuple[str, ...] = field(default=())
 
     def __repr__(self) -> str:
         return self.name
-
-
-UNIT = TupleT(())
 
 
 def subst_sizes(t: Type, at: dict[Var, Size]) -> Type:

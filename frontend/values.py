@@ -251,9 +251,6 @@ class Env:
 # ---------------------------------------------------------------- structure
 
 
-UNIT = TupleV(())
-
-
 def leaf(value: float | bool, kind: str) -> Leaf:
     """A constant of a settled kind."""
     return Leaf(Const(value, kind))

@@ -122,10 +122,6 @@ def op_key(op: Op, num: dict[Var, int], outer: Mapping[Var, object] = NOTHING) -
             return ("show", label, atoms)
 
 
-def has_regions(op: Op) -> bool:
-    return isinstance(op, Loop | If)
-
-
 def block_cost(block: Block) -> float:
     """Operations of a block, loops counted once."""
     total = 0.0

@@ -24,6 +24,7 @@ from ..frontend import types as ty
 from ..frontend.builtins import document
 from ..frontend.builtins_prelude import index
 from ..frontend.elab_functions import Closure, is_mono
+from ..frontend.layout import Chunk
 from ..frontend.lexer import lex
 from ..frontend.parser import read
 from ..frontend.scopes import Binding, Scopes, Use
@@ -62,21 +63,21 @@ class Analysis:
         self._types: dict[tuple[int, int], set[str]] = {}
         self._front: Front | None = None
         self._others: dict[str, Analysis | None] = {}
-        self.program, found = read(self.source)
+        self.program, chunks, found = read(self.source)
         self.scopes = Scopes(self.program, lexed)
         self.errors: list[errors.Error] = list(found)
         if not found:
             self.errors = self._check()
         else:
             with suppress(Exception):  # half a program: whatever its types are good for
-                self._elaborate_rest(found)
+                self._elaborate_rest(chunks, found)
 
-    def _elaborate_rest(self, wrong: list[errors.SyntaxError]) -> None:
+    def _elaborate_rest(self, chunks: list[Chunk], wrong: list[errors.SyntaxError]) -> None:
         """What can be read, with those of its errors that are no consequences."""
         try:
             self._elaborate()
         except errors.Error as e:
-            self.errors += believable(self.source, wrong, e.errors)
+            self.errors += believable(self.source, chunks, wrong, e.errors)
 
     def _check(self) -> list[errors.Error]:
         try:

@@ -9,38 +9,50 @@ from ..compiler.errors import Source
 from . import console, data, files, guard
 
 
-@click.command("fmt", short_help="Format programs.", epilog="Example: derivant fmt model.dv tests/    Example: derivant fmt --check .")
+@click.command("fmt", short_help="Format programs.", epilog="Example: derivant fmt model.dv tests/    Example: derivant fmt --check .    "
+                               "Example: derivant fmt - --json < model.dv")
 @click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=click.Path())
 @click.option("--check", is_flag=True, help="Write nothing; list what would change, and exit with 1 if anything would.")
 @click.option("--diff", is_flag=True, help="Write nothing; print the changes.")
-def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Write nothing; print the new texts and the errors as JSON.")
+def fmt(paths: tuple[str, ...], check: bool, diff: bool, as_json: bool) -> int:
     """Format programs: files, all .dv files below folders, or - from standard input to standard output.
 
     The layout is canonical: 100 columns, blocks by two blanks, one blank around operators.  Comments stay
     where they are, and so does what you decide: a body on a line of its own, an empty line here and there,
     a comma behind the last element, which keeps a bracket open.  Line breaks become \\n.
     """
-    changed = same = 0
+    if diff and as_json:
+        raise click.UsageError("--diff and --json exclude each other")
+    changes: list[dict[str, str]] = []
+    same = 0
 
     def one(name: str) -> None:
-        nonlocal changed, same
+        nonlocal same
         before = data.read_program(name)
         text = data.decode(before, name)
-        after = formatted(text, "<stdin>" if name == "-" else name)
+        known = "<stdin>" if name == "-" else name
+        after = formatted(text, known)
         if before == after.encode():
             same += 1
         else:
-            changed += 1
+            changes.append({"file": known, "text": after})
+            if as_json:
+                return
             if diff:
                 console.result(_difference(text, after, name), end="")
             elif check:
                 console.result(name)
             elif name != "-":
                 files.write(name, after.encode())
-        if name == "-" and not (check or diff):
+        if name == "-" and not (check or diff or as_json):
             console.result(after, end="")
 
     wrong = files.each(paths, one)
+    changed = len(changes)
+    if as_json:
+        console.result_json({"changes": changes, "errors": [row for e in wrong for row in e.to_dicts()]})
+        return 1 if wrong or check and changed else 0
     if paths != ("-",):
         verb = "would change" if check or diff else "formatted"
         console.note(f"{console.count(changed, 'file')} {verb}, {same} as they should be"

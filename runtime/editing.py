@@ -21,6 +21,7 @@ from ..frontend.layout import declares, outlook
 from ..frontend.lexer import DECLARATIONS, KEYWORDS, lex
 from . import shapes
 from .explain import STAGES
+from .habits import inputs
 from .repl_commands import COMMANDS, document, find
 from .session_types import SETTINGS
 
@@ -178,7 +179,7 @@ def submits(text: str, after: str) -> bool:
     lines = text.split("\n")
     if after.strip():
         return len(lines) == 1
-    state = progress(text)
+    state = progress(inputs(text)[-1][1])
     blank = len(lines) > 1 and not lines[-1].strip()
     if state is Progress.INCOMPLETE:
         return blank and len(lines) > 2 and not lines[-2].strip()  # two empty lines: show what is missing

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..compiler import errors
@@ -24,6 +25,9 @@ from .pipeline import Outline
 from .shapes import Param, Signature
 from .size_check import SizeCheck, describe
 from .sources import PAIR, find_import
+
+_PLACES = re.compile(r", wrt=\([0-9, ]*\)")
+"""How a transform's expression says which parameters are meant; who asked has named them."""
 
 
 @dataclass(frozen=True)
@@ -147,24 +151,29 @@ class Front:
     # ------------------------------------------------------------ instances
 
     def instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Made:
-        try:
+        with self.relocated(text):
             return self._instance(text, types, plain)
+
+    @contextmanager
+    def relocated(self, text: str) -> Iterator[None]:
+        """An error in an expression of ours points at the function that it is about."""
+        try:
+            yield
         except errors.Error as e:
             self._relocate(e, text)
             raise
 
     def _relocate(self, e: errors.Error, text: str) -> None:
-        """An error in an expression of ours points at the function that it is about."""
-        home = next(
-            (d.span for name, d in self.module.decls.items() if isinstance(d, sx.Def) and re.search(rf"\b{name}\b", text)), None
-        )
+        home = next((
+            d.span for name, d in self.module.decls.items()
+            if isinstance(d.let if isinstance(d, sx.TopLet) else d, sx.Def | sx.LetFn) and re.search(rf"\b{name}\b", text)), None)
         for inner in e.errors:
             if home is not None and inner.span is not None and inner.span.is_derived:
                 inner.span = Span(home.source, home.line, home.col, home.line, home.col + len("def"))
                 if inner.code == "DV0310" and PAIR in text:
                     inner.message, inner.help = "has_aux=True is for a function that gives a pair: (value, more)", None
                 elif not text.startswith("fn ("):  # the others are ours alone
-                    inner.notes = (*inner.notes, f"in {text}")
+                    inner.notes = (*inner.notes, f"in {_PLACES.sub('', text)}")
             inner.labels = tuple(la for la in inner.labels if not la.span.is_derived)
 
     def _instance(self, text: str, types: tuple[shapes.Type, ...], plain: bool) -> Made:

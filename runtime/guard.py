@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 from ..compiler import errors
-from ..compiler.frames import trimmed
+from ..compiler.errors import Span
+from ..compiler.frames import Interrupted, trimmed
 from ..compiler.lock import lock
 
 P = ParamSpec("P")
@@ -34,15 +35,17 @@ def door(f: Callable[P, R]) -> Callable[P, R]:
 
 
 @contextlib.contextmanager
-def guarded(stage: str, source: str) -> Iterator[None]:
-    """Turns exceptions that users should never see into errors of ours."""
+def guarded(stage: str, source: str, at: Span | None = None) -> Iterator[None]:
+    """Turns exceptions that users should never see into errors of ours; an interrupt gets its place."""
     with lock:  # under which the limit is changed for a while, too
         if sys.getrecursionlimit() < DEPTH:
             sys.setrecursionlimit(DEPTH)
     try:
         yield
-    except (errors.Error, OSError, KeyboardInterrupt):
+    except (errors.Error, OSError):
         raise
+    except KeyboardInterrupt as e:
+        raise Interrupted(getattr(e, "at", None) or at) from None
     except RecursionError:
         raise errors.UnsupportedError("DV0902", f"the program is nested too deeply ({stage})") from None
     except MemoryError:

@@ -1,5 +1,7 @@
 """What people type who come from other prompts: it works here too, or a line says what to write.
 
+What was copied from a prompt is taken without the prompts and the answers.
+
 The commands of IPython and ghci have their place in the table of `repl_commands.py`; here is what those
 prompts take without a `:`, and Python's assignments.
 """
@@ -29,6 +31,36 @@ _ASSIGNMENTS = tuple((re.compile(head + _EQUALS), what, help) for head, what, he
     (rf"\(?(?P<head>{_NAME}(?:[ \t]*,[ \t]*{_NAME})+)\)?", "values are named with `let`", "`let ({head}) = …`"),
     (rf"(?P<head>{_NAME})(?P<at>\[[^\n=]*\])", "values don't change", "`{head} with {at} = {body}`, which is a copy with that element"),
 ))
+
+
+_PROMPTS = tuple((re.compile(rf"{first}(?: (.*)|\s*)"), re.compile(rf"{more}(?: (.*)|\s*)")) for first, more in (
+    ("dv>", r"  \|"), (">>>", r"\.\.\."), (r"In \[\d+\]:", r" *\.\.\.+:")))
+"""How an input begins in what was copied from a prompt, and how its further lines do: here, in Python, in IPython."""
+
+
+def inputs(text: str, known: Collection[str] = ()) -> list[tuple[int, str]]:
+    """The inputs of a text that was copied from a prompt, without the answers; any other text is one input.
+
+    Each comes with the number of lines in front of it.  Where the session knows a `dv`, `dv> 1` is a comparison.
+    """
+    lines = text.split("\n")
+    begins = next((line for line in lines if line.strip()), "")
+    for k, (first, more) in enumerate(_PROMPTS):
+        if first.fullmatch(begins) and not (k == 0 and "dv" in known):
+            break
+    else:
+        return [(0, text)]
+    found: list[tuple[int, str]] = []
+    typed = False
+    for number, line in enumerate(lines):
+        begun = first.fullmatch(line)
+        goes_on = more.fullmatch(line) if typed else None
+        if begun:
+            found.append((number, begun[1] or ""))
+        elif goes_on:
+            found[-1] = (found[-1][0], f"{found[-1][1]}\n{goes_on[1] or ''}")
+        typed = bool(begun or goes_on)
+    return found
 
 
 def command(text: str, known: Collection[str]) -> str | None:

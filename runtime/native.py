@@ -23,6 +23,7 @@ import numpy as np
 from ..compiler import llvm
 from ..compiler.abi import HEADER, Context, Signature, signature
 from ..compiler.errors import InternalError, Source, TypeError, ValueError_
+from ..compiler.frames import Interrupted
 from ..compiler.interpret_values import error_class, fill_message
 from ..compiler.lock import locked
 from ..compiler.primitives_eval import DTYPES
@@ -147,6 +148,8 @@ class NativeFunction:
             if code:
                 raise self.error(context)
             return self._results(self._unpack.unpack_from(frame.slots, self._offset), outs)
+        except KeyboardInterrupt:
+            raise Interrupted from None
         finally:
             _give(frame)
 

@@ -19,7 +19,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
 from ..compiler import errors
-from ..compiler.frames import cell_name, lines
+from ..compiler.frames import Interrupted, cell_name, lines
 from .api import Module
 from .highlight import as_html, value_html
 from .session import Session
@@ -35,13 +35,6 @@ class CellError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         return self.error.render(color=True).split("\n")
-
-
-class Interrupted(KeyboardInterrupt):
-    """The kernel was interrupted in a cell of the language; the session is as it was."""
-
-    def _render_traceback_(self) -> list[str]:
-        return ["interrupted"]
 
 
 @magics_class
@@ -64,7 +57,7 @@ class Derivant(Magics):  # type: ignore[misc]  # IPython has no types
                 show(reply, self.session)
         self._share({n for key, i in self.session.unit.items.items() if before.get(key) is not i for n in i.names})
         if failed is not None:
-            raise Interrupted if failed.code == INTERRUPTED else CellError(failed)
+            raise Interrupted(failed.span) if failed.code == INTERRUPTED else CellError(failed)
 
     def _share(self, names: set[str]) -> None:
         """Declarations as names of Python."""

@@ -239,7 +239,6 @@ class Instance:
         self._runner: Run | None = None
         self.native: NativeFunction | None = None  # once it has run as machine code
         self._short = False
-        self._renames = 0
 
     # ------------------------------------------------------------ stages
 

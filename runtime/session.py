@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from ..compiler import errors
+from ..compiler.errors import Span
+from ..compiler.frames import Interrupted
 from ..frontend import syntax as sx
 from ..frontend.cells import Cell, cells
 from ..frontend.parser import parse, parse_expr
@@ -39,6 +41,13 @@ class Session(Answers):
         name = name or f"input {self._count}"
         if text[:1] in (" ", "\t", "\n"):
             text = textwrap.dedent(text)
+        for before, typed in habits.inputs(text, self.unit.owner):
+            for reply in self._feed(typed, name, line + before, keep_going):
+                yield reply
+                if reply.error is not None and not keep_going:
+                    return
+
+    def _feed(self, text: str, name: str, line: int, keep_going: bool) -> Iterator[Reply]:
         group: list[Item] = []
         for cell in [*cells(text, line), None]:
             try:
@@ -52,27 +61,27 @@ class Session(Answers):
                 command = cell.text if cell.kind == "command" else habits.command(cell.text, self.unit.owner)
                 if command is None:
                     habits.refuse_assignment(cell, name)
-                    yield from self._guarded(lambda: self._timed(cell, name), text)  # noqa: B023
+                    yield from self._guarded(lambda: self._timed(cell, name), text, cell.span(name))  # noqa: B023
                 else:
                     from .repl_commands import run
 
-                    yield from self._guarded(lambda: run(self, command), text)  # noqa: B023
+                    yield from self._guarded(lambda: run(self, command), text, cell.span(name))  # noqa: B023
             except errors.Error as e:
                 yield Reply("error", e.render(), error=e)
                 if not keep_going:
                     return
 
-    def _guarded(self, answer: Callable[[], Iterator[Reply]], text: str) -> Iterator[Reply]:
+    def _guarded(self, answer: Callable[[], Iterator[Reply]], text: str, at: Span | None = None) -> Iterator[Reply]:
         """The replies one by one, as they come; an interrupt is an error like others."""
-        with guarded("session", text):
-            try:
+        try:
+            with guarded("session", text, at):
                 yield from answer()
-            except (KeyboardInterrupt, errors.Error) as e:
-                if isinstance(e, errors.Error) and e.code != INTERRUPTED:
-                    raise
-                # What was being built may be half done; what is declared and computed stays.
-                self.unit = self._snapshot(self.unit.items, self.unit.values)
-                raise errors.ValueError_(INTERRUPTED, "interrupted") from None
+        except (Interrupted, errors.Error) as e:
+            if isinstance(e, errors.Error) and e.code != INTERRUPTED:
+                raise
+            # What was being built may be half done; what is declared and computed stays.
+            self.unit = self._snapshot(self.unit.items, self.unit.values)
+            raise errors.ValueError_(INTERRUPTED, "interrupted", e.at if isinstance(e, Interrupted) else at) from None
 
     # ------------------------------------------------------------ declarations
 

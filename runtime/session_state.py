@@ -12,6 +12,7 @@ from ..frontend.elab_base import depends_on_itself, did_you_mean
 from ..frontend.parser import parse
 from . import shapes
 from .data import read_source
+from .guard import guarded
 from .pipeline import Run
 from .session_items import item_of, text_at_lines, without
 from .session_types import SETTINGS
@@ -84,11 +85,12 @@ class State:
         self._check(unit, new, [*rebuild_, *again], changed)
         if run:
             for item in new:
-                for n in item.names:
-                    if n in unit.values:
-                        self._learn(unit.values[n])
-                if item.let is not None and not item.names:
-                    unit.cell(item.let).run(())
+                with guarded("session", item.text, item.decl.span):
+                    for n in item.names:
+                        if n in unit.values:
+                            self._learn(unit.values[n])
+                    if item.let is not None and not item.names:
+                        unit.cell(item.let).run(())
         self.unit = unit
         names = [n for i in (*rebuild_, *again) for n in (i.names or (i.key,))]
         return names, kept

@@ -197,7 +197,11 @@ class Entry(Instance):
         self._needs = unit.needs(free_names(self._node))
 
     def _elaborate(self) -> Made:
-        return self.unit.front.made(self._node, self._needs, self.types if self._applied else None)
+        front = self.unit.front
+        if not self._applied:
+            return front.made(self._node, self._needs, None)
+        with front.relocated(self.text):
+            return front.made(self._node, self._needs, self.types)
 
     @property
     def given(self) -> tuple[Param, ...]:  # type: ignore[override]
@@ -211,10 +215,6 @@ class Entry(Instance):
     def run(self, leaves: Sequence[Any]) -> Sequence[Any]:
         outer = [x for n in self._needs for x in self.unit.values[n].leaves()]
         return super().run([*outer, *leaves])
-
-    def _sources(self) -> list[Source]:
-        found = {s.prov.span.source for s in _statements(self.core) if s.prov.span is not None}
-        return [source for source in found if source is not None]
 
     def cache_key(self) -> str:
         """Everything that the code could depend on: the core program, and the places that it may speak of."""

@@ -93,6 +93,22 @@ def change(weight: int) -> Callable[[Callable[[Rng, str], str]], Callable[[Rng, 
     return add
 
 
+def change_at(weight: int, places: Callable[[str], list[Place]]) -> Callable[[Callable[[Rng, str, int, int], str]], Callable[[Rng, str], str]]:
+    """A change of one of these places; a text without any is changed somewhere else."""
+
+    def add(f: Callable[[Rng, str, int, int], str]) -> Callable[[Rng, str], str]:
+        def changed(rng: Rng, text: str) -> str:
+            there = places(text)
+            if not there:
+                return in_subtrees(rng, text)
+            _, a, b = rng.choice(there)
+            return f(rng, text, a, b)
+
+        return change(weight)(changed)
+
+    return add
+
+
 def _stretch(rng: Rng, length: int, most: int = 40) -> tuple[int, int]:
     start = rng.randrange(length + 1)
     return start, min(length, start + rng.choice((0, 1, 1, 1, 2, 5, rng.randrange(most))))
@@ -273,12 +289,8 @@ NUMBERS = ("0", "1", "-1", "2", "3", "7", "64", "100", "1000", "1000000", "10000
            "1e400000000", "inf", "nan", "-inf", "true", "pi", "(0 / 0)")
 
 
-@change(12)
-def in_numbers(rng: Rng, text: str) -> str:
-    there = [p for p in tokens(text) if p[0] == "NUM"]
-    if not there:
-        return in_subtrees(rng, text)
-    _, a, b = rng.choice(there)
+@change_at(12, lambda text: [p for p in tokens(text) if p[0] == "NUM"])
+def in_numbers(rng: Rng, text: str, a: int, b: int) -> str:
     return text[:a] + rng.choice(NUMBERS) + text[b:]
 
 
@@ -328,12 +340,8 @@ TYPES = ("f64", "f32", "i64", "i32", "bool", "f64[n]", "i64[n, m]", "(f64, f64)"
     "t[n]", "T", "f64[n][m]", "(f64,)", "()")
 
 
-@change(12)
-def in_types(rng: Rng, text: str) -> str:
-    there = [p for p in subtrees(text) if p[0] == "type"]
-    if not there:
-        return in_subtrees(rng, text)
-    _, a, b = rng.choice(there)
+@change_at(12, lambda text: [p for p in subtrees(text) if p[0] == "type"])
+def in_types(rng: Rng, text: str, a: int, b: int) -> str:
     old = text[a:b]
     match rng.randrange(4):
         case 0 if "[" in old:
@@ -385,13 +393,9 @@ def in_whole(rng: Rng, text: str) -> str:
             return text + f"\ndef last_{rng.randrange(3)}(x: f64[n]) -> f64 = sum(x)\ndef again_(x: f64[n]) = grad(last_0)(x)\n"
 
 
-@change(8)
-def in_calls(rng: Rng, text: str) -> str:
+@change_at(8, lambda text: [p for p in tokens(text) if p[0] == "NAME" and text[p[2]:p[2] + 1] == "("])
+def in_calls(rng: Rng, text: str, a: int, b: int) -> str:
     """A function becomes its derivative."""
-    there = [p for p in tokens(text) if p[0] == "NAME" and text[p[2]:p[2] + 1] == "("]
-    if not there:
-        return in_subtrees(rng, text)
-    _, a, b = rng.choice(there)
     form = rng.choice(("grad({0})", "jacobian({0})", "hessian({0})", "value_and_grad({0})", "{0}'", "{0}''",
     "jvp({0})", "vjp({0})", "hvp({0})",
                        "grad(grad({0}))", "({0})", "{0}({0})", "vmap({0})", "linearize({0})", "map({0})",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 
@@ -55,6 +56,22 @@ def test_standard_input(run: Run) -> None:
     assert run("fmt", "-", "--check", stdin=NICE).returncode == 0
     done = run("fmt", "-", stdin="def f(")
     assert done.returncode == 1 and done.stdout == "" and "<stdin>:1:6" in done.stderr
+
+
+def test_json(run: Run) -> None:
+    """The new texts, and the errors as `check --json` gives them; nothing is written."""
+    for name, text in (("a.dv", UGLY), ("b.dv", "def f( = 1\n"), ("ok.dv", NICE)):
+        (run.folder / name).write_text(text)
+    done = run("fmt", "--json", "a.dv", "b.dv", "none.dv", "ok.dv")
+    said = json.loads(done.stdout)
+    assert done.returncode == 1 and done.stderr == "" and said["changes"] == [{"file": "a.dv", "text": NICE}]
+    assert said["errors"] == json.loads(run("check", "--json", "b.dv", "none.dv").stdout) and len(said["errors"]) > 1
+    assert (run.folder / "a.dv").read_text() == UGLY
+    done = run("fmt", "a.dv", "--json")
+    assert done.returncode == 0 and run("fmt", "a.dv", "--json", "--check").returncode == 1
+    assert json.loads(run("fmt", "-", "--json", stdin=UGLY).stdout) == {"changes": [{"file": "<stdin>", "text": NICE}], "errors": []}
+    assert json.loads(run("fmt", "ok.dv", "--json", "--check").stdout) == {"changes": [], "errors": []}
+    assert run("fmt", "a.dv", "--json", "--diff").returncode == 2
 
 
 def test_what_is_no_program_stays_as_it_is(run: Run) -> None:

@@ -106,7 +106,7 @@ def test_what_is_completed(run: Run) -> None:
 
     assert {"run", "fmt", "test"} <= completed("derivant ", 1)
     assert completed("derivant run p.dv l", 3) == {"loss"} and completed("derivant bench none.dv l", 3) == set()
-    assert "--stage" in completed("derivant explain p.dv loss --s", 4)
+    assert "--stage" in completed("derivant explain p.dv loss --s", 4) and completed("derivant fmt p.dv --j", 3) == {"--json"}
 
 
 # ---------------------------------------------------------------- terminals

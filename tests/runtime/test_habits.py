@@ -6,8 +6,10 @@ from pathlib import Path
 
 import derivant as dv
 import pytest
+from derivant.runtime.editing import submits
 from derivant.runtime.repl_commands import COMMANDS
 from derivant.runtime.session import Session
+from derivant.runtime.session_types import Reply
 
 from .test_session import failure, one, said
 
@@ -138,3 +140,36 @@ def test_a_full_disk_leaves_nothing_behind(s: Session, tmp_path: Path, monkeypat
     monkeypatch.setattr("os.replace", full)
     assert "no space left" in str(failure(s, f":save {tmp_path}/a.dv"))
     assert [p for p in tmp_path.iterdir() if p.name != "cache"] == []
+
+
+@pytest.mark.parametrize(("first", "more", "answer"), [("dv> ", "  | ", ""), (">>> ", "... ", ""), ("In [3]: ", "   ...: ", "Out[3]: ")])
+@pytest.mark.parametrize("margin", ["", "    "])
+def test_transcripts(s: Session, first: str, more: str, answer: str, margin: str) -> None:
+    """Prompts and answers of a session before are left out, and places are lines of the text."""
+    typed = ["let a = exp(0.0)", "def g(x: f64) =\n  let y = a * x\n\n  match y > 1.0\n    true -> y\n    false -> 0.0", "type S = A\n  | B(f64)", "g(3.0)", ":type g", "[[1, 2],\n [3, 4]]"]
+    lines = []
+    for text in typed:
+        begun, *rest = text.split("\n")
+        lines += [first + begun, *((more + line).rstrip() for line in rest), *(answer + r.text for r in _alone(typed, text)),
+                  "error[DV0201]: nothing here is called b\n  ┌─ input 3:1:1\n1 │ b\n  | c"]
+    text = "\n".join([*lines, first.rstrip(), first + "(a +", more + "b)"])
+    text = "\n".join(margin + line if line else line for line in text.split("\n"))
+    *answers, wrong = s.feed(text)
+    assert [r.text for r in answers] == [r.text for t in typed for r in _alone(typed, t)]
+    assert wrong.error is not None and wrong.error.code == "DV0201" and wrong.error.span is not None
+    assert wrong.error.span.line == text.count("\n") + 1 and wrong.error.span.col == 1
+
+
+def _alone(typed: list[str], text: str) -> list[Reply]:
+    """The replies to one input, after those before it."""
+    session = Session()
+    replies = [list(session.feed(t)) for t in typed[:typed.index(text) + 1]][-1]
+    assert replies and not any(r.error for r in replies)
+    return replies
+
+
+def test_what_is_no_transcript(s: Session) -> None:
+    said(s, "let dv = 5")
+    assert said(s, "dv> 3") == ["true : bool"] and said(s, "dv> (3 +\n1)") == ["true : bool"]
+    assert failure(s, "1 + 1\n>>> 2").code.startswith("DV01") and said(s, "1\n-1") == ["1 : i64", "-1 : i64"]
+    assert submits("dv> f(2.0)\n4.0 : f64\ndv> ", "") and not submits("dv> def g(x) =\n  | ", "")

@@ -141,13 +141,19 @@ def test_what_shows_itself(tmp_path: Path) -> None:
 
 
 def test_interrupting_the_kernel(tmp_path: Path) -> None:
-    """A running loop stops, in a cell of the language and in a call from Python; the session goes on."""
-    soon = "import os, signal, threading\nthreading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()"
-    said = executed(tmp_path, "%%derivant\nlet a = exp(0.0)\ndef spin(n: i64) -> f64 = sum(sin(i * 0.5) for i < n)", soon, "%derivant spin(10**13)",
-                    "%derivant a + 1", soon, "spin(10**13)", "spin(1)")
-    assert plain(said[2][0]) == "interrupted" and said[2][0].ename == "Interrupted"
-    assert plain(said[3][0]) == "2.0 : f64" and said[5][0].ename in ("KeyboardInterrupt", "ValueError_")
-    assert plain(said[6][0]) == "0.0"
+    """A running loop stops, in a cell of the language and in calls from Python, with the user's place and one line."""
+    soon = "import os, signal, threading\nthreading.Timer(4, lambda: os.kill(os.getpid(), signal.SIGINT)).start()"
+    jitted = ("import derivant as dv, math\n@dv.jit\ndef turn(n: int):\n    s = 0.0\n    for i in range(n):\n        s += math.sin(i * 0.5)\n"
+              "    return s\ndef twice(n):\n    return 2 * turn(n)\nturn(1)")
+    said = executed(tmp_path, "%%derivant\nlet a = exp(0.0)\ndef spin(n: i64) -> f64 = sum(sin(i * 0.5) for i < n)", soon,
+                    "%%derivant\nlet k = 1\nspin(10**13)", soon, "%%derivant\nlet b = 1\nlet c = spin(10**13)", "%derivant a + 1", soon, "spin(10**13)",
+                    "spin(1)", jitted, soon, "twice(10**13)", "[turn(1) for _ in range(4)]", soon, "twice(10**13)")
+    assert plain(said[2][1]) == "In[4]:3: interrupted" and plain(said[4][-1]) == "In[6]:3: interrupted"
+    assert plain(said[5][0]) == "2.0 : f64" and plain(said[8][0]) == "0.0"
+    assert plain(said[7][0]) == "In[9]:1 in <module>: spin(10**13)\ninterrupted"
+    assert plain(said[11][0]) == "In[13]:1 in <module>: twice(10**13)\nIn[11]:9 in twice: return 2 * turn(n)\ninterrupted"
+    assert said[14][0].ename == "KeyboardInterrupt"  # the short way, which has no frames of ours: IPython shows it as usual
+    assert "2 * turn(n)" in plain(said[14][0]) and "derivant" not in plain(said[14][0]) and "native" not in plain(said[14][0])
 
 
 def test_errors_of_calls_show_the_input_that_declared_the_parameter(capsys: pytest.CaptureFixture[str]) -> None:

@@ -467,3 +467,25 @@ def test_functions_of_a_session_are_functions(s: Session) -> None:
     assert f([1.0, 1.0]) == 6.0 and s.function("f")([1.0, 1.0]) == 60.0  # a function keeps what it was made of
     with pytest.raises(TypeError, match="pickled"):
         __import__("pickle").dumps(f)
+
+
+@pytest.mark.parametrize("declared", ["def {}(x: f64[n], i: i64) -> f64[n] = x", "def {}(x: f64[n], i: i64) -> f64[n] = k * x",
+                                      "let {}(x: f64[n], i: i64) -> f64[n] = k * x"])
+@pytest.mark.parametrize("text", [":grad main", ":grad main x", ":grad main i", ":grad main x, i", ":ir grad(main)", ":explain hessian(main)"])
+def test_errors_of_derivatives_point_at_the_function(s: Session, declared: str, text: str) -> None:
+    """Not into the expression that a command makes of it."""
+    said(s, "let k = exp(0.0)")
+    said(s, declared.format("main"))
+    e = failure(s, text)
+    assert e.code.startswith("DV04") and e.span is not None and e.span.source is not None
+    assert e.span.source.name.startswith("input ") and e.span.source.text.strip() == declared.format("main")
+    assert "wrt" not in "".join(e.notes) and "<derived>" not in e.render() and " main " in e.render()
+
+
+def test_a_redefinition_says_what_follows_and_what_is_kept(s: Session) -> None:
+    """Plain numbers are part of the program and follow; what was computed is kept, and nothing runs again unasked."""
+    said(s, "let a = 3\nlet b = a + 1\nlet c = exp(0.0) * b\nlet d = c + 1")
+    assert said(s, "let a = 5")[1:] == ["rebuilt: b", "computed before, and kept: c"]
+    assert said(s, "b\nc") == ["6 : i64", "4.0 : f64"]
+    assert said(s, "let c = 1.0")[1:] == ["computed before, and kept: d"] and said(s, "d") == ["5.0 : f64"]
+    assert said(s, "let a = exp(0.0)")[1:] == ["rebuilt: b"] and said(s, "b") == ["2.0 : f64"]
