@@ -10,7 +10,9 @@ import dataclasses
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -42,13 +44,23 @@ def parse(source: Source, last: str | None = None) -> s.Program:
 
     At a prompt `last` is the name of what `_` stands for in an expression.
     """
-    program, _, errors = read(source, last)
-    _raise(errors)
-    return program
+    found = read(source, last)
+    _raise(found.errors)
+    return found.program
 
 
-def read(source: Source, last: str | None = None) -> tuple[s.Program, list[Chunk], list[SyntaxError]]:
-    """What can be read of a file, all its declarations as tokens, and its errors: one that can't be mended is missing."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What can be read of a file: a declaration that can't be mended is missing in `program`, its tokens are there."""
+
+    lexed: Lexed
+    chunks: Sequence[Chunk]
+    program: s.Program
+    errors: Sequence[SyntaxError]
+
+
+def read(source: Source, last: str | None = None) -> Reading:
+    """Reads a file as far as it goes."""
     lexed = lex(source)
     chunks, errors = layout(lexed)
     decls: list[Any] = []
@@ -61,7 +73,7 @@ def read(source: Source, last: str | None = None) -> tuple[s.Program, list[Chunk
         if decl is not None:
             decls.append(docs.attach(decl))
     whole = decls[0].span.to(decls[-1].span) if decls else lexed.end or Span(lexed.source, 1, 1, 1, 1)
-    return s.Program(whole, tuple(decls)), chunks, list(lexed.errors) + errors + parser.errors
+    return Reading(lexed, chunks, s.Program(whole, tuple(decls)), [*lexed.errors, *errors, *parser.errors])
 
 
 def parse_expr(source: Source, last: str | None = None) -> s.Expr:
@@ -108,7 +120,7 @@ def raw_tree(chunk: Chunk) -> Any:
     return interactive.parser_state.feed_token(end_token(chunk.tokens), True)  # type: ignore[arg-type]
 
 
-def _raise(errors: list[SyntaxError]) -> None:
+def _raise(errors: Sequence[SyntaxError]) -> None:
     if errors:
         several: list[Error] = list(errors)
         raise bundle(several)

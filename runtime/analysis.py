@@ -24,9 +24,7 @@ from ..frontend import types as ty
 from ..frontend.builtins import document
 from ..frontend.builtins_prelude import index
 from ..frontend.elab_functions import Closure, is_mono
-from ..frontend.layout import Chunk
-from ..frontend.lexer import lex
-from ..frontend.parser import read
+from ..frontend.parser import Reading, read
 from ..frontend.scopes import Binding, Scopes, Use
 from ..frontend.tainted import believable
 from ..frontend.values import Value, type_of
@@ -51,33 +49,34 @@ class Analysis:
     """`resolver` finds imported modules; without it they are looked for beside the file.
 
     Spans point into `source`, the text in normal form.  `imported` are the names of the files that it
-    depends on.
+    depends on.  `reading` is the source if it has been read.
     """
 
-    def __init__(self, source: Source, folder: str | None, resolver: Resolver | None = None) -> None:
-        lexed = lex(source)
-        self.source = lexed.source
+    def __init__(self, source: Source, folder: str | None, resolver: Resolver | None = None,
+                 reading: Reading | None = None) -> None:
+        found = reading or read(source)
+        self.source = found.lexed.source
         self.imported: set[str] = set()
         self._resolver: Resolver = resolver or (lambda name: find_import(name, folder))
         self._folder = folder
         self._types: dict[tuple[int, int], set[str]] = {}
         self._front: Front | None = None
         self._others: dict[str, Analysis | None] = {}
-        self.program, chunks, found = read(self.source)
-        self.scopes = Scopes(self.program, lexed)
-        self.errors: list[errors.Error] = list(found)
-        if not found:
+        self.program = found.program
+        self.scopes = Scopes(self.program, found.lexed)
+        self.errors: list[errors.Error] = list(found.errors)
+        if not found.errors:
             self.errors = self._check()
         else:
             with suppress(Exception):  # half a program: whatever its types are good for
-                self._elaborate_rest(chunks, found)
+                self._elaborate_rest(found)
 
-    def _elaborate_rest(self, chunks: list[Chunk], wrong: list[errors.SyntaxError]) -> None:
+    def _elaborate_rest(self, found: Reading) -> None:
         """What can be read, with those of its errors that are no consequences."""
         try:
             self._elaborate()
         except errors.Error as e:
-            self.errors += believable(self.source, chunks, wrong, e.errors)
+            self.errors += believable(self.source, found.chunks, found.errors, e.errors)
 
     def _check(self) -> list[errors.Error]:
         try:

@@ -95,11 +95,20 @@ class Unit:
 
     @kept
     def front(self) -> Front:
-        """The program in the front end: parsed, and elaborated on demand."""
+        """The program in the front end: parsed, and elaborated on demand.
+
+        A text that can't be read whole gives its errors, with those of what can be read.
+        """
+        from ..frontend.parser import read
         from .front import Front
 
         with timed("compile", f"load {self.source.name}"), guarded("parsing", self.source.text):
-            return Front(self.source, self.folder)
+            found = read(self.source)
+            if found.errors:
+                from .analysis import Analysis
+
+                raise errors.bundle(Analysis(self.source, self.folder, reading=found).errors)
+            return Front(self.source, self.folder, found.program)
 
     def sources(self) -> list[Source]:
         """The texts that spans in messages point into."""
@@ -148,20 +157,8 @@ class Unit:
         return self._checked
 
     def _make_check(self) -> int:
-        try:
-            front = self.front
-        except errors.Error as e:
-            if not all(isinstance(one, errors.SyntaxError) for one in e.errors):
-                raise
-            raise self._more(e) from None
-        front.check()
+        self.front.check()
         return len(self.outline().functions)
-
-    def _more(self, e: errors.Error) -> errors.Error:
-        """The errors of a text that can't be read whole, with those of what can be read."""
-        from .analysis import Analysis
-
-        return errors.bundle(Analysis(self.source, self.folder).errors or [e])
 
     def _on_disk(self, label: str, make: Callable[[], T], encode: Callable[[T], Any], decode: Callable[[Any], T]) -> T:
         """An answer from the disk, otherwise made and put there."""
