@@ -13,10 +13,10 @@ from typing import Any, NoReturn
 from ..compiler.errors import Span
 from . import syntax as sx
 from .elab_base import did_you_mean
-from .python_records import Records
+from .python_records import Records, is_static
 from .python_scope import MISSING, call, number
 from .python_tables import SHORT, Known, Rule, home_of, known_function, methods, module_functions
-from .python_types import record_defaults, record_fields
+from .python_types import hints_of, record_defaults, record_fields
 
 Gen = sx.GenBelow | sx.GenRange | sx.GenIn
 INSTEAD = {
@@ -75,6 +75,9 @@ class Calls(Records):
                 and (function := self.linker.python(value.__func__)) is not None:
             owner = self.linker.value(value.__self__, ast.unparse(node.func), self.at(node.func), self.used)
             return self.of_function(node, function, type(value.__self__), owner)
+        if isinstance(value, MethodType) and isinstance(value.__self__, type) and record_fields(value.__self__) is not None \
+                and (function := self.linker.python(value.__func__)) is not None:
+            return self.of_function(node, function, value.__self__, of_class=True)
         known = known_function(value)
         if value is bool and len(node.args) == 1 and not node.keywords and self.is_bool(node.args[0]):
             return self.expr(node.args[0])
@@ -93,18 +96,29 @@ class Calls(Records):
         self.check_known_home(node, value)
         python = self.linker.python(value)
         if python is not None:
-            self.note_owner(node.func, python)
-            fn, first = self.linker.call_of(python, self.at(node.func), self.used)
+            fn, first = self.linker.call_of(python, self.at(node.func), self.used, self.owner(node.func, node.args))
             self.check_lists(node, python)
+            self.check_classes(node, python)
             return self.user_call(node, fn, first)
         return self.user_call(node, self.linker.value(value, ast.unparse(node.func), self.at(node.func), self.used))
 
-    def note_owner(self, func: ast.expr, function: FunctionType) -> None:
-        """`Class.method(p)`."""
+    def owner(self, func: ast.expr, args: Sequence[ast.expr]) -> type | None:
+        """The class of the record that `Class.method(p)` is called for."""
         cls = self.quiet_static(func.value) if isinstance(func, ast.Attribute) else MISSING
-        if isinstance(cls, type) and record_fields(cls) is not None and isinstance(func, ast.Attribute) \
-                and not isinstance(inspect.getattr_static(cls, func.attr), staticmethod):
-            self.linker.owned(function, cls)
+        if not isinstance(cls, type) or record_fields(cls) is None or not isinstance(func, ast.Attribute) or is_static(cls, func.attr):
+            return None
+        given = self.class_of(args[0]) if args else None
+        return given if given is not None and issubclass(given, cls) else cls
+
+    def check_classes(self, node: ast.Call, function: FunctionType) -> None:
+        """A function that says a class may be given a subclass, but not one that means something else."""
+        given = dict(zip(inspect.signature(function).parameters, node.args, strict=False))
+        given |= {k.arg: k.value for k in node.keywords if k.arg is not None}
+        for name, a in given.items():
+            cls = self.class_of(a)
+            hint = None if cls is None else hints_of(function).get(name)
+            if cls is not None and isinstance(hint, type) and record_fields(hint) is not None:
+                self.linker.given_as(cls, hint, self.at(a))
 
     def check_lists(self, node: ast.Call, function: FunctionType) -> None:
         """Lists and tuples stay what they are in the functions that they are given to."""
@@ -131,6 +145,9 @@ class Calls(Records):
     def call_inside(self, node: ast.Call) -> sx.Expr:
         """A call of a local function, or of a method of a value."""
         func = node.func
+        above = self.of_super(func, node)
+        if above is not None:
+            return above
         if isinstance(func, ast.Attribute) and not (isinstance(func.value, ast.Name) and not self.is_lexical(func.value.id)):
             cls = self.class_of(func.value)
             if cls is not None:

@@ -233,6 +233,9 @@ class Expressions(Calls):
         return sx.Call(self.at(node), self.builtin("record", node), tuple(args), None)
 
     def attribute(self, node: ast.Attribute) -> sx.Expr:
+        above = self.of_super(node)
+        if above is not None:
+            return above
         value = self.static(node)
         if value is not MISSING:
             if isinstance(value, ModuleType):
