@@ -370,14 +370,16 @@ class Expressions(Calls):
         self.plain_parameters(node)
         names, given = [a.arg for a in parameters(node)], defaults_of(node)
         shadowed = reads(*given.values()) & set(names)
-        if shadowed:
-            self.refuse(node, f"{min(shadowed)} is a parameter of this lambda, and another one in its default",
-                        "give the parameter another name")
-        lets = [sx.Let(self.at(d), sx.PName(self.at(d), self.spelled(n)), None, self.expr(d)) for n, d in given.items()]
+        kept = {n: self.fresh(f"given {n}") if n in shadowed else self.spelled(n) for n in given}
+        lets = [sx.Let(self.at(d), sx.PName(self.at(d), kept[n]), None, self.expr(d)) for n, d in given.items()]
+        back = [sx.Let(self.at(given[n]), sx.PName(self.at(given[n]), self.spelled(n)), None, sx.Name(self.at(given[n]), kept[n]))
+                for n in given if n in shadowed]
         with self.frame(names):
-            body = block(lets, self.expr(node.body))  # defaults are what they were, for those who call it
+            body = self.expr(node.body)
         own = [a for a in parameters(node) if a.arg not in given]
-        return sx.Fn(self.at(node), tuple(sx.PName(self.at(a), self.spelled(a.arg)) for a in own), body)
+        fn = sx.Fn(self.at(node), tuple(sx.PName(self.at(a), self.spelled(a.arg)) for a in own),
+                   block(back if shadowed else lets, body))  # defaults are what they were, for those who call it
+        return block(lets, fn) if shadowed else fn
 
     def plain_parameters(self, node: ast.Lambda | ast.FunctionDef) -> None:
         extra = node.args.vararg or node.args.kwarg

@@ -13,7 +13,7 @@ import numpy as np
 from ..compiler.errors import Span, TypeError
 from . import syntax as sx
 from .python_alias import Aliases
-from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, defaults_of, exits, late, parameters
+from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, defaults_of, exits, hoisted, late, parameters
 from .python_iterators import Iterators
 from .python_lists import appending
 from .python_loops import Loops
@@ -63,7 +63,7 @@ class FunctionReader(Loops):
         self.body = returns.function(node.body) if isinstance(node, ast.FunctionDef) else [
             ast.copy_location(ast.Return(node.body), node.body)]
         self.made = returns.made
-        self.body, self.moved = late(appending(self.body), frozenset(self.params))
+        self.body, self.moved = late(hoisted(appending(self.body)), frozenset(self.params))
         self.itself = node.name if isinstance(node, ast.FunctionDef) and not frames else ""
         self.kept = set()
         self.records = {}
