@@ -159,7 +159,8 @@ class Aliases:
                             self.add(name, TWICE, one[n] | two[n])
             case ast.Tuple(elts=elts) | ast.List(elts=elts):
                 values = value.elts if isinstance(value, ast.Tuple) and len(value.elts) == len(elts) else None
-                found = [self.sources(v) for v in values] if values is not None else [self.sources(value)] * len(elts)
+                whole = {} if values is not None or self.ranks.of(value) == 1 else self.sources(value)
+                found = [self.sources(v) for v in values] if values is not None else [whole] * len(elts)
                 self.shared(elts, values)
                 self.bind_all([(e.id if isinstance(e, ast.Name) else None, f) for e, f in zip(elts, found, strict=True)])
                 for e in elts:

@@ -76,8 +76,7 @@ class Loops(Statements):
         self.define(own)
         self.define([n for n in state if n in self.kept])  # of the step before
         if isinstance(s, ast.For):
-            for n in own:
-                self.lists[n] = max(self.list_depth(s.iter) - 1, 0)
+            self.note_items(s.target, s.iter)
         outer = self.leave
         plain = gen is not None and not state and not breaks  # steps that know nothing of each other
 

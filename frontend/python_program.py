@@ -418,7 +418,7 @@ class Reader:
         used.update(hidden)
         if not hidden:
             return sx.Name(span, name)
-        own = list(inspect.signature(function).parameters)
+        own = list(inspect.signature(function, follow_wrapped=False).parameters)
         params = tuple(sx.PName(span, self.spell(p)) for p in own)
         args = [*(sx.Name(span, h) for h in hidden), *(sx.Name(span, self.spell(p)) for p in own)]
         return sx.Fn(span, params, call(span, sx.Name(span, name), *args))
@@ -522,7 +522,7 @@ class Reader:
 
 def _class_given(function: FunctionType, cls: type | None) -> dict[str, object]:
     """The first argument of a classmethod, as it is known."""
-    return {next(iter(inspect.signature(function).parameters)): cls}
+    return {next(iter(inspect.signature(function, follow_wrapped=False).parameters)): cls}
 
 
 def _doc(function: FunctionType) -> str | None:
@@ -532,7 +532,7 @@ def _doc(function: FunctionType) -> str | None:
 
 def _defaults(function: FunctionType) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for p in inspect.signature(function).parameters.values():
+    for p in inspect.signature(function, follow_wrapped=False).parameters.values():
         if p.default is not inspect.Parameter.empty:
             out[p.name] = p.default
     return out

@@ -31,6 +31,9 @@ class Records(Scope):
     def user_call(self, node: ast.Call, fn: sx.Expr, first: tuple[sx.Arg, ...] = ()) -> sx.Expr:
         raise NotImplementedError
 
+    def check_kinds(self, node: ast.Call, function: FunctionType, first: int) -> None:
+        raise NotImplementedError
+
     # ------------------------------------------------ classes
 
     def class_of(self, node: ast.expr) -> type | None:
@@ -141,6 +144,7 @@ class Records(Scope):
     def of_function(self, node: ast.Call, python: FunctionType, cls: type | None, receiver: sx.Expr | None = None, *,
                     of_class: bool = False) -> sx.Expr:
         """A call of a function of a class; one `of_class` takes the class first."""
+        self.check_kinds(node, python, first=int(cls is not None))
         fn, hidden = self.linker.call_of(python, self.at(node.func), self.used, cls, of_class)
         own = () if receiver is None else (sx.Arg(receiver.span, None, receiver),)
         return self.user_call(node, fn, (*hidden, *own))

@@ -34,6 +34,7 @@ from .python_flow import (
 from .python_iterators import ONE_SHOT
 from .python_lists import MUTATORS, Append
 from .python_scope import block, call, number
+from .python_types import record_fields
 from .unparse import expression_text
 
 MOST_STATEMENTS = 4_000
@@ -273,11 +274,16 @@ class Statements(Expressions):
                 made = call(self.at(value), self.builtin("len", value), self.expr(value.value))
                 self.define((name,))
                 return [sx.Let(span, sx.PName(self.at(target), self.spelled(name)), None, made)]
+            case ast.Tuple(elts=[one]) | ast.List(elts=[one]) if isinstance(value, ast.Tuple) and len(value.elts) == 1:
+                return self.assign(one, value.elts[0], s)
+            case ast.Tuple() | ast.List() if (parts_ := self.fields_of(value)) is not None:
+                return [*parts_[0], *self.assign(target, parts_[1], s)]
             case ast.Tuple() | ast.List() if all(isinstance(n, ast.Name | ast.Tuple | ast.List | ast.expr_context)
                                                  for n in ast.walk(target)):
                 made = self.expr(value)
                 parts = value.elts if isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts) else None
-                depths = [self.list_depth(p) for p in parts] if parts is not None else [0] * len(target.elts)
+                depth = max(self.list_depth(value) - 1, 0)
+                depths = [self.list_depth(p) for p in parts] if parts is not None else [depth] * len(target.elts)
                 for t, depth in zip(target.elts, depths, strict=True):
                     if isinstance(t, ast.Name):
                         self.lists[t.id] = depth
@@ -293,12 +299,33 @@ class Statements(Expressions):
                 return out
         return self.put(target, self.expr(value), s)
 
+    def fields_of(self, value: ast.expr) -> tuple[list[Stmt], ast.expr] | None:
+        """A NamedTuple as the tuple that it is, for an assignment to several names; None for anything else."""
+        cls = self.class_of(value)
+        if cls is None or not issubclass(cls, tuple):
+            return None
+        lets: list[Stmt] = []
+        if not isinstance(value, ast.Name | ast.Attribute):
+            name = f"of {cls.__name__}"
+            lets.append(sx.Let(self.at(value), sx.PName(self.at(value), self.spelled(name)), None, self.expr(value)))
+            self.frames[-1].locals |= {name}
+            self.define((name,))
+            self.records[name] = cls
+            value = ast.copy_location(ast.Name(name, ast.Load()), value)
+        made = ast.Tuple([ast.Attribute(value, f, ast.Load()) for f in record_fields(cls) or ()], ast.Load())
+        for n in ast.walk(made):
+            ast.copy_location(n, value)
+        return lets, made
+
     def put(self, target: ast.expr, value: sx.Expr, s: ast.stmt) -> list[Stmt]:
         """`a[i, j] = value` on a local array."""
         span = self.at(s)
         if isinstance(target, ast.Name):
             self.define((target.id,))
             return [sx.Let(span, sx.PName(self.at(target), self.spelled(target.id)), None, value)]
+        if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice) and target.slice.step is not None \
+                and isinstance(target.value, ast.Name) and self.is_lexical(target.value.id):
+            return self.put_strided(target, target.value, target.slice, value, s)
         path: list[sx.PathStep] = []
         here = target
         while isinstance(here, ast.Subscript):
@@ -319,6 +346,24 @@ class Statements(Expressions):
             self.refuse(here, f"{here.id} comes from outside and can't be changed", f"{here.id} = {here.id}.copy() first, and return it", "DV0152")
         base = self.name(here)
         return [sx.Let(span, sx.PName(self.at(here), self.spelled(here.id)), None, sx.With(span, base, ((tuple(path), value),)))]
+
+    def put_strided(self, target: ast.Subscript, array: ast.Name, index: ast.Slice, value: sx.Expr, s: ast.stmt) -> list[Stmt]:
+        """`a[lo:hi:step] = value`: what stands at these places with all of it replaced, put back one by one."""
+        span, name = self.at(s), self.spelled(array.id)
+        load = ast.copy_location(ast.Subscript(array, index, ast.Load()), target)
+        all_ = sx.PathStep(span, None, (sx.Slice(span, None, None),))
+        new = sx.With(span, self.strided(load, index), (((all_,), value),))
+        if self.literal(index.step) == -1:
+            made: sx.Expr = call(span, self.builtin("reverse", s), new)
+            return [*self.put(array, made, s)]
+        part, k = self.fresh(f"part of {array.id}"), self.fresh("k")
+        step, base = self.literal(index.step) or 1, sx.Name(span, name)
+        at = self.places(k, index, base, step, span)
+        count = sx.Chain(span, sx.Chain(span, sx.Name(span, k), (("-", at.lo),)), (("//", number(step, span)),))
+        cell = sx.PathStep(span, None, (sx.Name(span, k),))
+        body = sx.With(span, base, (((cell,), sx.IndexE(span, sx.Name(span, part), (count,))),))
+        loop = sx.Loop(span, sx.PName(span, name), None, base, sx.Gens(span, (at,), None), None, None, body)
+        return [sx.Let(span, sx.PName(span, part), None, new), sx.Let(span, sx.PName(span, name), None, loop)]
 
     def note(self, name: str, value: ast.expr) -> None:
         """What the text says about the value of a name."""

@@ -62,7 +62,27 @@ class Jitted(_Named):
             reader(lenient=True).build(function)
         self._behind: Callable[..., Any] = self._first
         self._takes_functions = not fixed and bool(called_parameters(find(function).node))
-        self.__call__ = self._dispatch if self._takes_functions else self._behind
+        self.__call__ = self._strictly(self._dispatch if self._takes_functions else self._behind)
+
+    def _strictly(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The call, behind a look at arguments that go by name only, or by position only."""
+        kinds = {n: p.kind for n, p in self.__signature__.parameters.items()}
+        if self._fixed_arguments or set(kinds.values()) <= {inspect.Parameter.POSITIONAL_OR_KEYWORD}:
+            return call
+        only = {n for n, k in kinds.items() if k is inspect.Parameter.POSITIONAL_ONLY}
+        most = sum(k is not inspect.Parameter.KEYWORD_ONLY for k in kinds.values())
+
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            if len(args) > most and len(args) <= len(kinds):
+                rest = ", ".join(f"{n}=…" for n, k in kinds.items() if k is inspect.Parameter.KEYWORD_ONLY)
+                raise errors.TypeError("DV0606", f"{self.__name__} takes {most} argument{'s' * (most != 1)} by position, {len(args)} were given",
+                                       help=f"the rest goes by name: {rest}")
+            for n in only & kwargs.keys():
+                raise errors.TypeError("DV0606", f"{n} of {self.__name__} goes by position only", help="leave out its name")
+            return call(*args, **kwargs)
+
+        return checked
 
     def _describe(self, name: str, qualname: str, module: str, doc: str | None, signature: inspect.Signature) -> None:
         self._described = (name, qualname, module, doc, signature)
@@ -108,7 +128,7 @@ class Jitted(_Named):
             self._inner = _Named(unit, unit.built.entry, signature, plain=True, bound=hidden)
             self._ready = self._inner._ready
             self._behind = self._checking(unit, self._inner)
-        self.__call__ = self._dispatch if self._takes_functions else self._behind
+        self.__call__ = self._strictly(self._dispatch if self._takes_functions else self._behind)
 
     # ------------------------------------------------------------ calls that are more than a call
 
