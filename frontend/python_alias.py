@@ -16,7 +16,7 @@ from typing import Any
 
 from ..compiler.errors import Error, Span, SyntaxError
 from .python_flow import NONE, Live, Names, assigned, free, live, loop_live, parameters, reads, targets
-from .python_lists import Append
+from .python_lists import Append, Extend, Shrink
 from .python_ranks import Ranks
 from .python_scope import MISSING
 from .python_tables import Known
@@ -71,9 +71,11 @@ class Aliases:
         match s:
             case Append(name=name, element=element):
                 self.write(name, s, after, SURE, self.list_depth(s.targets[0]))
-                for other, nodes in self.reached(element).items():
+                for other, nodes in (self.sources(element) if isinstance(s, Extend) else self.reached(element)).items():
                     if other != name:
                         self.add(name, TWICE if frozenset((name, other)) in self.pairs else other, nodes)
+            case Shrink(name=name):
+                self.write(name, s, after, SURE, self.list_depth(s.targets[0]))
             case ast.Assign(targets=ts, value=value):
                 for t in ts:
                     self.assign(t, value, after, s)

@@ -184,6 +184,8 @@ class Calls(Records):
             known = methods().get(func.attr)
             if known is None and self.is_pending(func.value):
                 return self.user_call(node, sx.Field(self.at(func), self.expr(func.value), func.attr))
+            if known is None and func.attr == "pop" and (self.list_depth(func.value) or isinstance(func.value, ast.Name)):
+                self.refuse(func, "pop stands in the middle of something", "write y = xs.pop() on a line of its own; others by a[:k] + a[k + 1:]", "DV0152")
             if known is None:
                 help = INSTEAD.get(func.attr) or did_you_mean(func.attr, methods()) or METHOD
                 self.refuse(func, f"the method {func.attr} is not in the language", help, "DV0153")

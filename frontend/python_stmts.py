@@ -32,7 +32,7 @@ from .python_flow import (
     targets,
 )
 from .python_iterators import ONE_SHOT
-from .python_lists import MUTATORS, Append
+from .python_lists import MUTATORS, Append, Extend, Shrink
 from .python_scope import block, call, number
 from .python_types import record_fields
 from .unparse import expression_text
@@ -193,6 +193,10 @@ class Statements(Expressions):
         match s:
             case Append():
                 return self.appended(s)
+            case Shrink():
+                if not self.list_depth(s.value) or s.name in self.empty:
+                    self.no_list_to_append(s)
+                return self.assign(s.targets[0], s.value, s)
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.List(elts=[])):
                 self.empty.add(name)
                 self.lists[name] = 1
@@ -240,13 +244,13 @@ class Statements(Expressions):
         span, fresh = self.at(s), s.name in self.empty
         if not fresh and not self.list_depth(ast.copy_location(ast.Name(s.name, ast.Load()), s)):
             self.no_list_to_append(s)
-        one: sx.Expr = sx.ArrayLit(span, (self.expr(s.element),))
+        one = self.expr(s.element) if isinstance(s, Extend) else sx.ArrayLit(span, (self.expr(s.element),))
         base = sx.Name(span, self.spelled(s.name))
-        self.lists[s.name] = max(self.lists.get(s.name, 0), 1 + self.list_depth(s.element))
+        self.lists[s.name] = max(self.lists.get(s.name, 0), (not isinstance(s, Extend)) + self.list_depth(s.element))
         self.empty.discard(s.name)
         return [sx.Let(span, sx.PName(span, self.spelled(s.name)), None, one if fresh else call(span, self.builtin("concat", s), base, one))]
 
-    def no_list_to_append(self, s: Append) -> NoReturn:
+    def no_list_to_append(self, s: Append | Shrink) -> NoReturn:
         if s.name in self.params:
             self.refuse(s, f"{s.name} is a parameter: the arguments of a function are never changed", f"write {s.name} = [v for v in {s.name}] first, and return it",
                         "DV0152")
@@ -254,7 +258,7 @@ class Statements(Expressions):
 
     def unused(self, value: ast.expr) -> NoReturn:
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in MUTATORS:
-            self.refuse(value, f"{value.func.attr} changes a list", "xs.append(v) is what lists do here; else write [… for …], or a = np.zeros(n) and a[i] = …",
+            self.refuse(value, f"{value.func.attr} changes a list", "append, extend and pop() are what lists do here; else write [… for …], or a = np.zeros(n) and a[i] = …",
                         "DV0152")
         if isinstance(value, ast.Call):
             self.expr(value)  # what is wrong with it says more
@@ -378,7 +382,8 @@ class Statements(Expressions):
         for n in ast.walk(load):
             ast.copy_location(n, s.target)
         if isinstance(s.target, ast.Name) and self.list_depth(s.target):
-            self.refuse(s, f"{ast.unparse(s)}: in Python this appends to a list", "write np.array(…)")
+            self.refuse(s, f"{ast.unparse(s)}: in Python this appends to a list, or repeats it",
+                        f"write {s.target.id}.extend(…), or {s.target.id} = {s.target.id} + …; np.array(…) calculates")
         value = self.binary(ast.copy_location(ast.BinOp(load, s.op, s.value), s), s.op)
         if s in self.scalars and isinstance(s.target, ast.Name):
             span = self.at(s.target)

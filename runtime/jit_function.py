@@ -64,11 +64,17 @@ class Jitted(_Named):
         self._takes_functions = not fixed and bool(called_parameters(find(function).node))
         self.__call__ = self._strictly(self._dispatch if self._takes_functions else self._behind)
 
+    @property
+    def _is_strict(self) -> bool:
+        """Has it parameters that go by name only, or by position only?"""
+        kinds = {p.kind for p in self.__signature__.parameters.values()}
+        return not self._fixed_arguments and not kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+
     def _strictly(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """The call, behind a look at arguments that go by name only, or by position only."""
-        kinds = {n: p.kind for n, p in self.__signature__.parameters.items()}
-        if self._fixed_arguments or set(kinds.values()) <= {inspect.Parameter.POSITIONAL_OR_KEYWORD}:
+        if not self._is_strict:
             return call
+        kinds = {n: p.kind for n, p in self.__signature__.parameters.items()}
         only = {n for n, k in kinds.items() if k is inspect.Parameter.POSITIONAL_ONLY}
         most = sum(k is not inspect.Parameter.KEYWORD_ONLY for k in kinds.values())
 
@@ -124,7 +130,7 @@ class Jitted(_Named):
         Function.__init__(self, unit, unit.built.entry, signature, plain=True, bound=hidden)
         self._describe(*described)
         self._behind = self.__call__
-        if unit.built.watched:
+        if unit.built.watched or self._is_strict:  # short ways are put in front of what is inside
             self._inner = _Named(unit, unit.built.entry, signature, plain=True, bound=hidden)
             self._ready = self._inner._ready
             self._behind = self._checking(unit, self._inner)
