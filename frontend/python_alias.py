@@ -15,7 +15,20 @@ from types import FunctionType
 from typing import Any
 
 from ..compiler.errors import Error, Span, SyntaxError
-from .python_flow import NONE, Live, Names, assigned, free, live, loop_live, parameters, reads, targets
+from .python_flow import (
+    NONE,
+    Defaulted,
+    Live,
+    Names,
+    assigned,
+    defaults_of,
+    free,
+    live,
+    loop_live,
+    parameters,
+    reads,
+    targets,
+)
 from .python_lists import Append, Extend, Shrink
 from .python_ranks import Ranks
 from .python_scope import MISSING
@@ -103,6 +116,8 @@ class Aliases:
                 self.loop(body, after, None, None, test)
             case ast.FunctionDef(name=name):
                 self.functions[name] = s
+                if isinstance(s, Defaulted):  # it keeps what its defaults were
+                    self.bind(name, {n: nodes for d in defaults_of(s).values() for n, nodes in self.sources(d).items()})
             case ast.Break() | ast.Continue():
                 self.left.append(dict(self.pairs))
 
@@ -240,7 +255,7 @@ class Aliases:
             if name not in pair:
                 continue
             (other,) = pair - {name}
-            if depth and (other in (OUTSIDE, TWICE) or self.list_depth(ast.Name(other, ast.Load())) < depth):
+            if depth and other not in self.functions and (other in (OUTSIDE, TWICE) or self.list_depth(ast.Name(other, ast.Load())) < depth):
                 continue
             if other not in (OUTSIDE, TWICE) and other not in after:
                 continue

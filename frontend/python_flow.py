@@ -178,9 +178,6 @@ def _statement_reads(s: ast.stmt) -> Names:
 class Defaulted(ast.FunctionDef):
     """A local function whose defaults are variables in front of it, as Python asks for them when it comes to the `def`."""
 
-    held: Names
-    """The names that the defaults read: what they stand for then is what the function keeps."""
-
 
 def hoisted(stmts: Sequence[ast.stmt]) -> list[ast.stmt]:
     """The statements with variables for the defaults of local functions."""
@@ -217,9 +214,7 @@ def _defaulted(f: Function, name: str, args: ast.arguments, body: list[ast.stmt]
     new = copy.copy(args)
     new.defaults = [variable(a, d) for a, d in zip(positional[len(positional) - len(args.defaults):], args.defaults, strict=True)]
     new.kw_defaults = [None if d is None else variable(a, d) for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True)]
-    made = ast.copy_location(Defaulted(name, new, body, decorators, returns), f)
-    made.held = reads(*given.values())
-    yield made
+    yield ast.copy_location(Defaulted(name, new, body, decorators, returns), f)
 
 
 Moved = dict[ast.stmt, Names]

@@ -554,9 +554,7 @@ class Statements(Expressions):
     def check_captured(self, s: ast.FunctionDef | ast.Lambda | ast.GeneratorExp, known: Names = NONE) -> None:
         """A closure sees later assignments in Python, and the value at its definition here."""
         names = {n for n in (reads(s) if isinstance(s, ast.GeneratorExp) else free(s)) if self.is_lexical(n)} - known
-        held = s.held if isinstance(s, Defaulted) else NONE
         names -= {f"{a} of {s.name}" for a in defaults_of(s)} if isinstance(s, Defaulted) else NONE
-        added = {n.target for outer in self.body for n in ast.walk(outer) if isinstance(n, ast.AugAssign)} if held else NONE
         for outer in self.body:
             for n in ast.walk(outer):
                 at = getattr(n, "lineno", 0), getattr(n, "col_offset", 0)
@@ -565,9 +563,6 @@ class Statements(Expressions):
                 stored = n.id if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) else None
                 if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store):
                     stored = next(targets(n), None)
-                if stored in held and (isinstance(n, ast.Subscript) or n in added):
-                    self.refuse(n, f"{stored} is the default of a function above and changed here",
-                                f"write {stored} = {stored} + …, or give a copy" if n in added else "give a copy", "DV0152")
                 if stored in names:
                     self.refuse(n, f"{stored} is used by a function or generator above and changed here", "give it to the function as an argument", "DV0152")
 

@@ -334,7 +334,7 @@ def default_before(x):
     k = x
     f = lambda y, k=k: y * k
     k = 7.0
-    g = lambda y, *, k=f(k): y * k
+    g = lambda y, *, k=k * x: y * k
     k = 9.0
     return f(2.0) + g(3.0) + g(1.0, k=x) + k
 
@@ -365,6 +365,21 @@ def default_nested(x):
 ])
 def test_defaults_are_those_of_the_def(f: Callable[..., Any], args: tuple[Any, ...]) -> None:
     check(f, *args)
+
+
+@pytest.mark.parametrize("made, change", [
+    ("np.array([x, x])", "a[0] = 5.0"), ("np.array([x, x])", "a[::2] = 5.0"), ("[x, x]", "a.append(1.0)"), ("[x, x]", "a.extend([1.0])"),
+    ("[x, x]", "a += [1.0]"), ("[x, x]", "a.pop()"),
+])
+def test_a_default_that_changes(made: str, change: str) -> None:
+    """A function keeps the array that its default was, with what is put into it later: that is refused."""
+    from .test_refused import run
+
+    for default in ("a", "b"):
+        f = run(f"def f(x):\n    a = {made}\n    b = a\n    def g(y, c={default}):\n        return y * len(c) * c[0]\n    {change}\n    return g(x)")["f"]
+        with pytest.raises(dv.SyntaxError) as e:
+            dv.jit(f)
+        assert e.value.code == "DV0152"
 
 
 def scaled(f):
