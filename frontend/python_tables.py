@@ -363,7 +363,7 @@ def home_of(value: object) -> str | None:
 
 def markdown() -> str:
     """The table as the documentation prints it; what the language has not released yet stands below it."""
-    from .preview import released
+    from .preview import is_released
 
     titles = {"": "Python", "math": "`math`", "numpy": "NumPy (`np`)", "scipy.special": "`scipy.special`", ".": "Methods of arrays"}
     tables = {"": python_functions(), **{m: module_functions(m) for m in MODULES}, ".": methods()}
@@ -374,7 +374,7 @@ def markdown() -> str:
         for name, known in functions.items():
             for rule in known.rules:
                 used = {n.func.id for n in ast.walk(rule.template) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
-                if used - set(released(used)):
+                if not all(map(is_released, used)):
                     later.append(f"`{known.name}({rule.given()})`")
                     continue
                 given = rule.given()
