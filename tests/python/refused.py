@@ -173,8 +173,8 @@ def appends_rows_before_a_change(x: dv.f64["n", "d"]):
 
 
 @refused
-def counts_in_tenths(x):
-    return x * np.arange(0, 1, 0.1)  # DV0153 at 0.1: np.linspace
+def two_open_sizes(x):
+    return x.reshape(-1, -1)  # DV0151 at -1): write the others
 
 
 class Weight(NamedTuple):
@@ -237,9 +237,23 @@ def last_of_an_empty_list(n: int):
 
 
 @refused
-def extends(x):
+def extends_in_a_loop(m):
+    out = []
+    for row in m:
+        out.extend(row)  # DV0152 at out.extend: one by one
+    return out
+
+
+@refused
+def pops_inside(x):
+    xs = [x, 2 * x]
+    return xs.pop() + 1  # DV0152 at xs.pop: line of its own
+
+
+@refused
+def inserts(x):
     out = [x]
-    out.extend([x])  # DV0152 at out.extend: np.zeros
+    out.insert(0, x)  # DV0152 at out.insert: np.zeros
     return out
 
 
@@ -824,18 +838,13 @@ def unknown_field_replaced(p: Numbers):
 
 
 @refused
-def classmethod_(p: Numbers):
-    return p.of(1.0)  # DV0153 at p.of: function
+def super_without_a_class(p):
+    return super().f(p)  # DV0151 at super(): self: "Class"
 
 
 @refused
 def star_of_unknown_length(x, t):
     return max(x, *t)  # DV0151 at *t: tuple[float, float]
-
-
-@refused
-def default_that_reads_a_parameter(x):
-    return (lambda y, x=x: x * y)(2.0)  # DV0151 at lambda y: another name
 
 
 @refused
