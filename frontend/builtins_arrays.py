@@ -36,9 +36,11 @@ def length(elab: Elaborator, span: Span, v: Value) -> Value:
     return Leaf(axes_of(array(elab, "len", v, span))[0])
 
 
-@builtin("shape", "v", "the sizes of all axes: a tuple, of a vector its one size")
-def shape(elab: Elaborator, span: Span, v: Value) -> Value:
+@builtin("shape", "v | axis", "the sizes of all axes: a tuple, of a vector its one size; or those of one axis, or several")
+def shape(elab: Elaborator, span: Span, v: Value, axis: Value | None) -> Value:
     found = tuple(Leaf(s) for s in axes_of(array(elab, "shape", v, span)))
+    chosen = axes(elab, "shape", axis, len(found), span)
+    found = found if chosen is None else tuple(found[k] for k in chosen)
     return found[0] if len(found) == 1 else TupleV(found)
 
 

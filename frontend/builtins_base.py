@@ -140,7 +140,9 @@ def numbers(elab: Elaborator, who: str, v: Value, span: Span, what: str = "an ar
     """An array of scalars that are no bools."""
     if isinstance(v, Leaf) and v.rank and v.kind != "bool":
         return v
-    help = "count(v) counts what is true" if isinstance(v, Leaf) and v.kind == "bool" and who == "sum" else None
+    help = None
+    if isinstance(v, Leaf) and v.kind == "bool" and who in ("sum", "mean"):
+        help = "count(v) counts what is true" if who == "sum" else "count(v) / len(v) is the share of what is true"
     expected(elab, who, what, v, span, help)
 
 

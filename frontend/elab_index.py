@@ -65,11 +65,14 @@ class Indexing(Into):
 
     def tuple_index(self, v: TupleV, index: Sequence[sx.Index], span: Span) -> int:
         e = strip(index[0]) if len(index) == 1 and not isinstance(index[0], sx.Slice) else None
+        back = isinstance(e, sx.Unary) and e.op == "-"
+        e = strip(e.operand) if isinstance(e, sx.Unary) and back else e
         if not isinstance(e, sx.Num) or not isinstance(e.value, int):
             self.type_error("DV0306", "a tuple is projected by a literal index", span)
-        if e.value >= len(v.items):
+        k = len(v.items) - e.value if back else e.value
+        if not 0 <= k < len(v.items):
             self.type_error("DV0306", f"this tuple has the items 0 to {len(v.items) - 1}", span)
-        return e.value
+        return k
 
     def indices(self, index: Sequence[sx.Index], axes: Sequence[Atom], env: Env) -> tuple[list[Atom | Range], bool]:
         """The indices as atoms and ranges; whether all atoms are known to be inside."""

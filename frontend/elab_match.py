@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from ..compiler.errors import Span
 from ..compiler.ir import FLOATS, Atom, Const, integer
+from ..compiler.sizes import poly_of
 from . import syntax as sx
 from . import types as ty
 from . import values as vs
 from .elab_types import Types
 from .elab_values import wider
 from .types import RecordT, ScalarT, SumT, TupleT, Type
-from .values import Env, FnV, Leaf, RecordV, SumV, TupleV, Value
+from .values import ArrayV, Env, FnV, Leaf, RecordV, SumV, TupleV, Value
 
 if TYPE_CHECKING:
     from .elaborate import Elaborator
@@ -108,7 +109,14 @@ class Patterns(Types):
     def tuple_items(self, v: Value, n: int, span: Span) -> Sequence[Value]:
         if isinstance(v, TupleV) and len(v.items) == n:
             return v.items
-        self.type_error("DV0310", f"this pattern takes a tuple of {n}, the value is {vs.show_type(v)}", span)
+        ours = span.source is not None and span.source.name == "<derived>"  # of a transform, which wants a pair
+        if isinstance(v, Leaf | ArrayV) and vs.axes_of(v) and not ours:
+            size = poly_of(vs.axes_of(v)[0])
+            self.equate(size, poly_of(integer(n)), span, f"this pattern takes an array of {n} apart, this one is {vs.show_type(v)}",
+                        checked=True, at_run_time=f"the pattern takes {n} elements, the array has {{0}}")
+            return [self.index_value(v, (integer(k),), safe=True) for k in range(n)]
+        self.type_error("DV0310", f"this pattern takes a tuple of {n}, the value is {vs.show_type(v)}", span,
+                        help=f"take its fields by name: {{{', '.join(v.names)}}}" if isinstance(v, RecordV) else None)
 
     def field_of(self, v: Value, name: str, span: Span) -> Value:
         if isinstance(v, RecordV):

@@ -53,7 +53,6 @@ def parse(source: Source, last: str | None = None) -> s.Program:
 class Reading:
     """What can be read of a file: a declaration that can't be mended is missing in `program`, its tokens are there."""
 
-    lexed: Lexed
     chunks: Sequence[Chunk]
     program: s.Program
     errors: Sequence[SyntaxError]
@@ -73,7 +72,7 @@ def read(source: Source, last: str | None = None) -> Reading:
         if decl is not None:
             decls.append(docs.attach(decl))
     whole = decls[0].span.to(decls[-1].span) if decls else lexed.end or Span(lexed.source, 1, 1, 1, 1)
-    return Reading(lexed, chunks, s.Program(whole, tuple(decls)), [*lexed.errors, *errors, *parser.errors])
+    return Reading(chunks, s.Program(whole, tuple(decls)), [*lexed.errors, *errors, *parser.errors])
 
 
 def parse_expr(source: Source, last: str | None = None) -> s.Expr:

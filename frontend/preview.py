@@ -43,7 +43,11 @@ def refused(name: str, v: Value | None, span: Span) -> UnsupportedError | None:
 
 def released(names: Iterable[str]) -> Iterator[str]:
     """The names of the language that a program may use."""
-    prelude = index()
     for n in names:
-        if preview() or n not in _BUILTINS and (n not in prelude or prelude[n].file not in _FILES):
+        if preview() or is_released(n):
             yield n
+
+
+def is_released(name: str) -> bool:
+    prelude = index()
+    return name not in _BUILTINS and (name not in prelude or prelude[name].file not in _FILES)

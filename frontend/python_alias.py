@@ -15,8 +15,21 @@ from types import FunctionType
 from typing import Any
 
 from ..compiler.errors import Error, Span, SyntaxError
-from .python_flow import NONE, Live, Names, assigned, free, live, loop_live, parameters, reads, targets
-from .python_lists import Append
+from .python_flow import (
+    NONE,
+    Defaulted,
+    Live,
+    Names,
+    assigned,
+    defaults_of,
+    free,
+    live,
+    loop_live,
+    parameters,
+    reads,
+    targets,
+)
+from .python_lists import Append, Extend, Shrink
 from .python_ranks import Ranks
 from .python_scope import MISSING
 from .python_tables import Known
@@ -71,9 +84,11 @@ class Aliases:
         match s:
             case Append(name=name, element=element):
                 self.write(name, s, after, SURE, self.list_depth(s.targets[0]))
-                for other, nodes in self.reached(element).items():
+                for other, nodes in (self.sources(element) if isinstance(s, Extend) else self.reached(element)).items():
                     if other != name:
                         self.add(name, TWICE if frozenset((name, other)) in self.pairs else other, nodes)
+            case Shrink(name=name):
+                self.write(name, s, after, SURE, self.list_depth(s.targets[0]))
             case ast.Assign(targets=ts, value=value):
                 for t in ts:
                     self.assign(t, value, after, s)
@@ -101,6 +116,8 @@ class Aliases:
                 self.loop(body, after, None, None, test)
             case ast.FunctionDef(name=name):
                 self.functions[name] = s
+                if isinstance(s, Defaulted):  # it keeps what its defaults were
+                    self.bind(name, {n: nodes for d in defaults_of(s).values() for n, nodes in self.sources(d).items()})
             case ast.Break() | ast.Continue():
                 self.left.append(dict(self.pairs))
 
@@ -159,7 +176,8 @@ class Aliases:
                             self.add(name, TWICE, one[n] | two[n])
             case ast.Tuple(elts=elts) | ast.List(elts=elts):
                 values = value.elts if isinstance(value, ast.Tuple) and len(value.elts) == len(elts) else None
-                found = [self.sources(v) for v in values] if values is not None else [self.sources(value)] * len(elts)
+                whole = {} if values is not None or self.ranks.of(value) == 1 else self.sources(value)
+                found = [self.sources(v) for v in values] if values is not None else [whole] * len(elts)
                 self.shared(elts, values)
                 self.bind_all([(e.id if isinstance(e, ast.Name) else None, f) for e, f in zip(elts, found, strict=True)])
                 for e in elts:
@@ -237,7 +255,7 @@ class Aliases:
             if name not in pair:
                 continue
             (other,) = pair - {name}
-            if depth and (other in (OUTSIDE, TWICE) or self.list_depth(ast.Name(other, ast.Load())) < depth):
+            if depth and other not in self.functions and (other in (OUTSIDE, TWICE) or self.list_depth(ast.Name(other, ast.Load())) < depth):
                 continue
             if other not in (OUTSIDE, TWICE) and other not in after:
                 continue

@@ -13,10 +13,10 @@ from typing import Any, NoReturn
 from ..compiler.errors import Span
 from . import syntax as sx
 from .elab_base import did_you_mean
-from .python_records import Records
-from .python_scope import MISSING, call, number
+from .python_records import Records, is_static
+from .python_scope import MISSING, block, call, number
 from .python_tables import SHORT, Known, Rule, home_of, known_function, methods, module_functions
-from .python_types import record_defaults, record_fields
+from .python_types import hints_of, record_defaults, record_fields
 
 Gen = sx.GenBelow | sx.GenRange | sx.GenIn
 INSTEAD = {
@@ -29,6 +29,9 @@ INSTEAD = {
     "vectorize": "functions of scalars take arrays as they are", "hstack": "np.concatenate", "vstack": "np.stack or np.concatenate",
     "tolist": "arrays and lists are one: leave it out", "format": None, "eval": None, "exec": None,
 }
+OF_NUMBERS = frozenset({"sum", "np.sum", "np.mean", "np.prod", "np.std", "np.var", "np.cumsum", "math.fsum", ".sum", ".mean", ".prod", ".std",
+                        ".var", ".cumsum"})
+"""Functions that take truth values for ones and zeros."""
 METHOD = "a method of a class is found where the text says the class: write the type of the parameter, p: Class"
 OF_ITEMS = frozenset({"sum", "min", "max", "any", "all", "math.prod", "math.fsum", "np.sum", "np.prod", "np.mean", "np.max", "np.min", "list"})
 """Functions that take a tuple for the array of its items."""
@@ -46,6 +49,12 @@ class Calls(Records):
         raise NotImplementedError
 
     def is_bool(self, node: ast.expr) -> bool:
+        raise NotImplementedError
+
+    def is_float(self, node: ast.expr) -> bool:
+        raise NotImplementedError
+
+    def are_bools(self, node: ast.expr) -> bool:
         raise NotImplementedError
 
     def is_tuple(self, node: ast.expr) -> bool:
@@ -75,6 +84,9 @@ class Calls(Records):
                 and (function := self.linker.python(value.__func__)) is not None:
             owner = self.linker.value(value.__self__, ast.unparse(node.func), self.at(node.func), self.used)
             return self.of_function(node, function, type(value.__self__), owner)
+        if isinstance(value, MethodType) and isinstance(value.__self__, type) and record_fields(value.__self__) is not None \
+                and (function := self.linker.python(value.__func__)) is not None:
+            return self.of_function(node, function, value.__self__, of_class=True)
         known = known_function(value)
         if value is bool and len(node.args) == 1 and not node.keywords and self.is_bool(node.args[0]):
             return self.expr(node.args[0])
@@ -93,22 +105,47 @@ class Calls(Records):
         self.check_known_home(node, value)
         python = self.linker.python(value)
         if python is not None:
-            self.note_owner(node.func, python)
-            fn, first = self.linker.call_of(python, self.at(node.func), self.used)
+            fn, first = self.linker.call_of(python, self.at(node.func), self.used, self.owner(node.func, node.args))
+            self.check_kinds(node, python, first=0)
             self.check_lists(node, python)
+            self.check_classes(node, python)
             return self.user_call(node, fn, first)
         return self.user_call(node, self.linker.value(value, ast.unparse(node.func), self.at(node.func), self.used))
 
-    def note_owner(self, func: ast.expr, function: FunctionType) -> None:
-        """`Class.method(p)`."""
+    def check_kinds(self, node: ast.Call, function: FunctionType, first: int) -> None:
+        """Arguments that go by position only, or by name only; `first` are given by the call itself."""
+        params = list(inspect.signature(function, follow_wrapped=False).parameters.values())[first:]
+        positional = [p.name for p in params if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+        if len(node.args) > len(positional) < len(params):
+            rest = ", ".join(f"{p.name}=…" for p in params[len(positional):])
+            self.refuse(node, f"{function.__name__} takes {len(positional)} argument{'s' * (len(positional) != 1)} by position, these are "
+                        f"{len(node.args)}", f"the rest goes by name: {rest}", "DV0303")
+        only = {p.name for p in params if p.kind is inspect.Parameter.POSITIONAL_ONLY}
+        for k in node.keywords:
+            if k.arg in only:
+                self.refuse(k.value, f"{k.arg} of {function.__name__} goes by position only", "leave out its name", "DV0303")
+
+    def owner(self, func: ast.expr, args: Sequence[ast.expr]) -> type | None:
+        """The class of the record that `Class.method(p)` is called for."""
         cls = self.quiet_static(func.value) if isinstance(func, ast.Attribute) else MISSING
-        if isinstance(cls, type) and record_fields(cls) is not None and isinstance(func, ast.Attribute) \
-                and not isinstance(inspect.getattr_static(cls, func.attr), staticmethod):
-            self.linker.owned(function, cls)
+        if not isinstance(cls, type) or record_fields(cls) is None or not isinstance(func, ast.Attribute) or is_static(cls, func.attr):
+            return None
+        given = self.class_of(args[0]) if args else None
+        return given if given is not None and issubclass(given, cls) else cls
+
+    def check_classes(self, node: ast.Call, function: FunctionType) -> None:
+        """A function that says a class may be given a subclass, but not one that means something else."""
+        given = dict(zip(inspect.signature(function, follow_wrapped=False).parameters, node.args, strict=False))
+        given |= {k.arg: k.value for k in node.keywords if k.arg is not None}
+        for name, a in given.items():
+            cls = self.class_of(a)
+            hint = None if cls is None else hints_of(function).get(name)
+            if cls is not None and isinstance(hint, type) and record_fields(hint) is not None:
+                self.linker.given_as(cls, hint, self.at(a))
 
     def check_lists(self, node: ast.Call, function: FunctionType) -> None:
         """Lists and tuples stay what they are in the functions that they are given to."""
-        given = dict(zip(inspect.signature(function).parameters, node.args, strict=False))
+        given = dict(zip(inspect.signature(function, follow_wrapped=False).parameters, node.args, strict=False))
         given |= {k.arg: k.value for k in node.keywords if k.arg is not None}
         lists = {n: self.list_depth(a) for n, a in given.items() if self.list_depth(a) or self.is_tuple(a)}
         if lists:
@@ -131,6 +168,9 @@ class Calls(Records):
     def call_inside(self, node: ast.Call) -> sx.Expr:
         """A call of a local function, or of a method of a value."""
         func = node.func
+        above = self.of_super(func, node)
+        if above is not None:
+            return above
         if isinstance(func, ast.Attribute) and not (isinstance(func.value, ast.Name) and not self.is_lexical(func.value.id)):
             cls = self.class_of(func.value)
             if cls is not None:
@@ -139,15 +179,20 @@ class Calls(Records):
                 return self.replaced(node, func.value, None)
             if func.attr == "astype":
                 return self.converted(node, func.value, node.args[0] if len(node.args) == 1 else None)
-            if func.attr == "sum" and not node.args and not node.keywords and self.is_bool(func.value):
+            if func.attr == "sum" and not node.args and not node.keywords and self.are_bools(func.value):
                 return call(self.at(node), self.builtin("count", node), self.expr(func.value))
             known = methods().get(func.attr)
             if known is None and self.is_pending(func.value):
                 return self.user_call(node, sx.Field(self.at(func), self.expr(func.value), func.attr))
+            if known is None and func.attr == "pop" and (self.list_depth(func.value) or isinstance(func.value, ast.Name)):
+                self.refuse(func, "pop stands in the middle of something", "write y = xs.pop() on a line of its own; others by a[:k] + a[k + 1:]", "DV0152")
             if known is None:
                 help = INSTEAD.get(func.attr) or did_you_mean(func.attr, methods()) or METHOD
                 self.refuse(func, f"the method {func.attr} is not in the language", help, "DV0153")
-            return self.by_table(node, known, self.expr(func.value))
+            receiver = self.expr(func.value)
+            if known.name in OF_NUMBERS and self.are_bools(func.value):
+                receiver = self.ones(receiver)
+            return self.by_table(node, known, receiver)
         return self.user_call(node, self.expr(func))
 
     def user_call(self, node: ast.Call, fn: sx.Expr, first: tuple[sx.Arg, ...] = ()) -> sx.Expr:
@@ -187,8 +232,12 @@ class Calls(Records):
             return self.array(args[0])
         if known.name in ("np.concatenate", "np.stack") and len(args) == 1 and not keywords:
             return self.spread(node, known, args[0])
-        if known.name == "np.arange" and (real := next((a for a in args if isinstance(a, ast.Constant) and type(a.value) is float), None)):
-            self.refuse(real, "np.arange counts integers here", "write np.linspace(start, stop, num), or [start + i * step for i in range(n)]", "DV0153")
+        if known.name == "np.arange" and 1 <= len(args) <= 3 and not keywords and any(map(self.is_float, args)):
+            return self.steps(node, [self.expr(a) for a in args])
+        if known.name == ".reshape" and args and not keywords and receiver is not None:
+            return self.reshaped(node, receiver, args)
+        if known.name == "np.reshape" and len(args) == 2 and not keywords:
+            return self.reshaped(node, self.expr(args[0]), args[1:])
         gen = args[0] if len(args) == 1 and not keywords and isinstance(args[0], ast.GeneratorExp) else None
         for rule in known.rules:
             given = self.bind(rule, args, keywords)
@@ -197,11 +246,13 @@ class Calls(Records):
             if gen is not None and isinstance(rule.template, ast.Call) and isinstance(rule.template.func, ast.Name) \
                     and rule.rest is None:
                 return self.reduction(node, rule.template.func.id, gen)
-            values = {n: self.expr(a) for n, a in given.items()}
+            values = {n: self.shape(a) if n == "shape" else self.expr(a) for n, a in given.items()}
             if known.name in OF_ITEMS and rule.rest is None:
                 values |= {n: v for n, a in given.items() if (v := self.items(a)) is not None}
-            if known.name in ("sum", "np.sum") and len(args) == 1 and not keywords and self.is_bool(args[0]):
-                return call(self.at(node), self.builtin("count", node), *values.values())
+            if known.name in OF_NUMBERS and args and self.are_bools(args[0]):
+                if known.name in ("sum", "np.sum") and len(args) == 1 and not keywords:
+                    return call(self.at(node), self.builtin("count", node), *values.values())
+                values[rule.params[0]] = self.ones(values[rule.params[0]])
             rest = [self.expr(a) for a in args[len(rule.params):]] if rule.rest is not None else []
             if receiver is not None:
                 values["self"] = receiver
@@ -265,11 +316,45 @@ class Calls(Records):
 
         return go(t)
 
+    def shape(self, node: ast.expr) -> sx.Expr:
+        """Sizes: a tuple, one number, or a tuple of one."""
+        return self.expr(node.elts[0] if isinstance(node, ast.Tuple | ast.List) and len(node.elts) == 1 else node)
+
+    def reshaped(self, node: ast.Call, array: sx.Expr, args: Sequence[ast.expr]) -> sx.Expr:
+        """`reshape` to sizes, of which one may be -1: what the others leave."""
+        span = self.at(node)
+        given = args[0].elts if len(args) == 1 and isinstance(args[0], ast.Tuple | ast.List) else args
+        open_ = [k for k, a in enumerate(given) if self.literal(a) == -1]
+        if not open_:
+            made = [self.expr(a) for a in given]
+            return call(span, self.builtin("reshape", node), array, *(items(made[0]) if len(made) == 1 else made))
+        if len(open_) > 1:
+            self.refuse(given[open_[1]], "only one size may be -1", "write the others")
+        if len(given) == 1:
+            return call(span, self.builtin("flatten", node), array)
+        lets = []
+        if not isinstance(array, sx.Name):
+            name = self.fresh("array")
+            lets.append(sx.Let(span, sx.PName(span, name), None, array))
+            array = sx.Name(span, name)
+        sizes = [None if k in open_ else self.expr(a) for k, a in enumerate(given)]
+        known = [n for n in sizes if n is not None]
+        others = known[0] if len(known) == 1 else sx.Chain(span, known[0], tuple(("*", n) for n in known[1:]))
+        count = call(span, self.builtin("len", node), call(span, self.builtin("flatten", node), array))
+        rest = sx.Chain(span, count, (("//", others),))
+        return block(lets, call(span, self.builtin("reshape", node), array, *(rest if n is None else n for n in sizes)))
+
     def reduction(self, node: ast.Call, name: str, gen: ast.GeneratorExp) -> sx.Expr:
         """`sum(e for …)`, without the array; a sum of bools counts."""
         body, gens = self.comprehension(gen.elt, gen.generators, gen)
-        counts = name == "sum" and self.is_bool(gen.elt)
+        counts = name == "sum" and self.are_bools(gen.elt)
+        if name in ("mean", "prod") and self.are_bools(gen.elt):
+            body = self.ones(body)
         return sx.Call(self.at(node), self.builtin("count" if counts else name, node), (), (body, gens))
+
+    def ones(self, made: sx.Expr) -> sx.Expr:
+        """Truth values as the numbers 1 and 0."""
+        return call(made.span, self.linker.builtin("select", made.span), made, number(1, made.span), number(0, made.span))
 
     def array(self, node: ast.expr) -> sx.Expr:
         """`np.array([…])`; literal integers stay integers, whatever is put into the array later."""
@@ -343,6 +428,10 @@ class Calls(Records):
         span = self.at(node)
         if isinstance(node, ast.Tuple):
             return sx.ArrayLit(span, tuple(map(self.expr, node.elts)))
+        cls = self.class_of(node)
+        if cls is not None and issubclass(cls, tuple):
+            whole = self.expr(node)
+            return sx.ArrayLit(span, tuple(sx.Field(span, whole, f) for f in record_fields(cls) or ()))
         if isinstance(node, ast.Name) and self.is_lexical(node.id):
             base = self.expr(node)
             found = [sx.IndexE(span, base, (number(k, span),)) for k in range(self.tuples.get(node.id, 0))]
@@ -431,6 +520,23 @@ class Calls(Records):
         hi = self.expr(args[-1])
         last = sx.Chain(span, hi, (("-", number(1, span)),))
         return self.counted(self.loop_name(target), last, 1, sx.Chain(span, hi, (("-", lo),)), span)
+
+    def steps(self, node: ast.Call, args: list[sx.Expr]) -> sx.Expr:
+        """`np.arange` of floats, as NumPy counts them: ceil((stop - start) / step) times start + k * ((start + step) - start)."""
+        span = self.at(node)
+        start, stop, step = args if len(args) == 3 else [*args, number(1.0, span)] if len(args) == 2 else \
+            [number(0.0, span), args[0], number(1.0, span)]
+        lets = []
+        for name, value in (("start", start), ("stop", stop), ("step", step)):
+            made = call(span, self.builtin("f64", node), value)
+            lets.append(sx.Let(span, sx.PName(span, self.fresh(name)), None, made))
+        first, last, by = (sx.Name(span, self.fresh(n)) for n in ("start", "stop", "step"))
+        k = self.fresh("k")
+        many = sx.Chain(span, sx.Chain(span, last, (("-", first),)), (("/", by),))
+        count = call(span, self.builtin("max", node), call(span, self.builtin("ceil", node), many), number(0, span))
+        delta = sx.Chain(span, sx.Chain(span, first, (("+", by),)), (("-", first),))
+        item = sx.Chain(span, first, (("+", sx.Chain(span, sx.Name(span, k), (("*", delta),))),))
+        return block(lets, sx.Comp(span, item, sx.Gens(span, (sx.GenBelow(span, k, count),), None)))
 
     def counted(self, name: str, first: sx.Expr, step: int, count: sx.Expr, span: Span) -> tuple[Gen, list[sx.Let]]:
         """A name that counts down from `first`."""

@@ -15,7 +15,8 @@ from .python_calls import Calls
 from .python_constants import Beyond, constant, is_float, is_i64, shown
 from .python_flow import defaults_of, parameters, reads, targets
 from .python_scope import MISSING, Watched, block, call, number
-from .python_types import list_levels
+from .python_tables import known_function
+from .python_types import list_levels, record_fields
 
 ADDING = {ast.Add: "+", ast.Sub: "-"}
 MULTIPLYING = {ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.MatMult: "@"}
@@ -30,9 +31,13 @@ WHAT = {
     ast.YieldFrom: ("yield from", "return an array"), ast.Starred: ("* in an expression", "write the items"),
 }
 FLOATS_END = 2**1023
+TRUTHS = ("isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_not")
+"""Functions whose results are truth values."""
 
 
 class Expressions(Calls):
+    truths: set[str]
+    """Names that stand for truth values, or arrays of them, wherever they are read."""
     scalars: set[ast.AST]
     floats: set[str]
     """Names that are surely floats, or arrays of them."""
@@ -137,7 +142,9 @@ class Expressions(Calls):
         if isinstance(known, int) and not is_i64(known) and abs(known) < FLOATS_END \
                 and (isinstance(op, ast.Div) or is_float(beside, self.floats, self.quiet_static)):
             return number(float(known), self.at(node))
-        return self.expr(node)
+        made = self.expr(node)
+        counted = isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div) and self.are_bools(node) and not self.are_bools(beside)
+        return self.ones(made) if counted else made
 
     def of_lists(self, node: ast.BinOp, op: ast.operator) -> sx.Expr | None:
         """What Python does with lists: `+` appends, `[x] * n` repeats, all else is an error."""
@@ -203,6 +210,25 @@ class Expressions(Calls):
                 return True
         return False
 
+    def is_float(self, node: ast.expr) -> bool:
+        return is_float(node, self.floats, self.quiet_static)
+
+    def are_bools(self, node: ast.expr) -> bool:
+        """Is this a truth value, or are there truth values in it?"""
+        match node:
+            case ast.Name(id=name):
+                return name in self.truths and self.is_lexical(name)
+            case ast.List(elts=elts) | ast.Tuple(elts=elts):
+                return bool(elts) and all(map(self.are_bools, elts))
+            case ast.ListComp(elt=elt) | ast.GeneratorExp(elt=elt):
+                return self.are_bools(elt)
+            case ast.Subscript(value=value):
+                return not isinstance(value, ast.Tuple | ast.Attribute) and self.are_bools(value)
+            case ast.Call(func=func):
+                known = known_function(self.quiet_static(func))
+                return self.is_bool(node) or known is not None and known.name.rpartition(".")[2] in TRUTHS
+        return self.is_bool(node)
+
     def compare(self, node: ast.Compare) -> sx.Expr:
         for op, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn):
@@ -219,7 +245,7 @@ class Expressions(Calls):
     def tuple_(self, node: ast.expr, elts: Sequence[ast.expr]) -> sx.Expr:
         elts = self.spread_items(elts)
         if len(elts) < 2:
-            self.refuse(node, f"a tuple of {len(elts)} is not in the language", "give the value itself" if elts else "give a number")
+            self.refuse(node, f"a tuple of {len(elts)} is not in the language", "write the value itself, or np.array([x])" if elts else "give a number")
         return sx.Tuple(self.at(node), tuple(map(self.expr, elts)))
 
     def dict_(self, node: ast.Dict) -> sx.Expr:
@@ -233,6 +259,9 @@ class Expressions(Calls):
         return sx.Call(self.at(node), self.builtin("record", node), tuple(args), None)
 
     def attribute(self, node: ast.Attribute) -> sx.Expr:
+        above = self.of_super(node)
+        if above is not None:
+            return above
         value = self.static(node)
         if value is not MISSING:
             if isinstance(value, ModuleType):
@@ -270,8 +299,17 @@ class Expressions(Calls):
         if isinstance(node.value, ast.Attribute) and node.value.attr == "shape" and self.static(node.value) is MISSING \
                 and isinstance(node.slice, ast.Constant) and node.slice.value == 0:
             return call(span, self.builtin("len", node), self.expr(node.value.value))
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "shape" and self.static(node.value) is MISSING \
+                and self.class_of(node.value.value) is None and (self.literal(node.slice) or 0) < 0:
+            return call(span, self.builtin("shape", node), self.expr(node.value.value), axis=self.expr(node.slice))
         if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
             return sx.Field(span, self.expr(node.value), node.slice.value)
+        cls, k = self.class_of(node.value), self.literal(node.slice)
+        if cls is not None and issubclass(cls, tuple) and k is not None:
+            fields = record_fields(cls) or ()
+            if not -len(fields) <= k < len(fields):
+                self.refuse(node.slice, f"{cls.__name__} has {len(fields)} fields", code="DV0315")
+            return self.member(ast.copy_location(ast.Attribute(node.value, fields[k], ast.Load()), node), cls)
         base = self.static(node.value)
         if isinstance(base, dict | tuple | list) and not hasattr(base, "_fields"):
             return self.static_item(node, base)
@@ -316,7 +354,8 @@ class Expressions(Calls):
         match node:
             case ast.Slice(lower=lower, upper=upper, step=step):
                 if step is not None:
-                    self.refuse(node, "a slice with a step is a list of its own here", "write a[lo:hi:step] alone, without other indices")
+                    self.refuse(node, "a slice with a step is a list of its own here",
+                                "write a[lo:hi:step] alone, without other indices; or a loop over range(lo, hi, step)")
                 return sx.Slice(self.at(node), None if lower is None else self.expr(lower),
                                 None if upper is None else self.expr(upper))
             case ast.Constant(value=None):
@@ -341,10 +380,14 @@ class Expressions(Calls):
             self.refuse(index, "a slice's step is a number above 0, or [::-1] for all of it", "write [a[i] for i in range(…)]")
         k = self.fresh("k")
         base = self.expr(node.value)
-        lo = number(0, span) if index.lower is None else self.from_end(index.lower, base, span)
-        hi = call(span, self.builtin("len", node), base) if index.upper is None else self.from_end(index.upper, base, span)
-        gen = sx.GenRange(span, k, lo, hi, number(step, span)) if step > 1 else sx.GenRange(span, k, lo, hi, None)
+        gen = self.places(k, index, base, step, span)
         return sx.Comp(span, sx.IndexE(span, base, (sx.Name(span, k),)), sx.Gens(span, (gen,), None))
+
+    def places(self, k: str, index: ast.Slice, base: sx.Expr, step: int, span: Span) -> sx.GenRange:
+        """The indices that a slice with a step means."""
+        lo = number(0, span) if index.lower is None else self.from_end(index.lower, base, span)
+        hi = call(span, self.linker.builtin("len", span), base) if index.upper is None else self.from_end(index.upper, base, span)
+        return sx.GenRange(span, k, lo, hi, number(step, span) if step > 1 else None)
 
     def from_end(self, node: ast.expr, base: sx.Expr, span: Span) -> sx.Expr:
         value = self.literal(node)
@@ -367,20 +410,35 @@ class Expressions(Calls):
         self.plain_parameters(node)
         names, given = [a.arg for a in parameters(node)], defaults_of(node)
         shadowed = reads(*given.values()) & set(names)
-        if shadowed:
-            self.refuse(node, f"{min(shadowed)} is a parameter of this lambda, and another one in its default",
-                        "give the parameter another name")
-        lets = [sx.Let(self.at(d), sx.PName(self.at(d), self.spelled(n)), None, self.expr(d)) for n, d in given.items()]
+        kept = {n: self.fresh(f"given {n}") if n in shadowed else self.spelled(n) for n in given}
+        lets = [sx.Let(self.at(d), sx.PName(self.at(d), kept[n]), None, self.expr(d)) for n, d in given.items()]
+        back = [sx.Let(self.at(given[n]), sx.PName(self.at(given[n]), self.spelled(n)), None, sx.Name(self.at(given[n]), kept[n]))
+                for n in given if n in shadowed]
         with self.frame(names):
-            body = block(lets, self.expr(node.body))  # defaults are what they were, for those who call it
+            body = self.expr(node.body)
         own = [a for a in parameters(node) if a.arg not in given]
-        return sx.Fn(self.at(node), tuple(sx.PName(self.at(a), self.spelled(a.arg)) for a in own), body)
+        fn = sx.Fn(self.at(node), tuple(sx.PName(self.at(a), self.spelled(a.arg)) for a in own),
+                   block(back if shadowed else lets, body))  # defaults are what they were, for those who call it
+        return block(lets, fn) if shadowed else fn
 
     def plain_parameters(self, node: ast.Lambda | ast.FunctionDef) -> None:
         extra = node.args.vararg or node.args.kwarg
         if extra is not None:
             sign = "*" if node.args.vararg is extra else "**"
             self.refuse(extra, f"{sign}{extra.arg} is not in the language", "name the parameters; several values go in a tuple")
+
+    def note_items(self, target: ast.expr, source: ast.expr) -> None:
+        """How deep the lists are that a loop goes over, item by item."""
+        if isinstance(source, ast.Call) and isinstance(target, ast.Tuple) and (it := self.quiet_static(source.func)) in (zip, enumerate):
+            inner = source.args if it is zip else [ast.Constant(0), *source.args]
+            if len(inner) >= len(target.elts):
+                for t, a in zip(target.elts, inner, strict=False):
+                    self.note_items(t, a)
+                return
+        depth = self.list_depth(source)
+        for t in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
+            for name in targets(t):
+                self.lists[name] = max(depth - 1 - isinstance(target, ast.Tuple | ast.List), 0)
 
     def comprehension(self, elt: ast.expr, generators: Sequence[ast.comprehension], node: ast.expr) -> tuple[sx.Expr, sx.Gens]:
         """The element and the generators; helping `let`s stand in the element and in the filter."""
@@ -402,8 +460,7 @@ class Expressions(Calls):
         with self.frame(names):
             before = dict(self.lists)
             for g in generators:
-                for name in targets(g.target):
-                    self.lists[name] = max(self.list_depth(g.iter) - 1, 0)
+                self.note_items(g.target, g.iter)
             body = block(lets, self.expr(elt))
             conds = [self.expr(t) for t in tests]
             self.lists = before

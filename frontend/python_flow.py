@@ -175,6 +175,48 @@ def _statement_reads(s: ast.stmt) -> Names:
     return frozenset(found)
 
 
+class Defaulted(ast.FunctionDef):
+    """A local function whose defaults are variables in front of it, as Python asks for them when it comes to the `def`."""
+
+
+def hoisted(stmts: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """The statements with variables for the defaults of local functions."""
+    out: list[ast.stmt] = []
+    for s in stmts:
+        match s:
+            case ast.If() | ast.For() | ast.While():
+                new = copy.copy(s)
+                new.body, new.orelse = hoisted(s.body), hoisted(s.orelse)
+                out.append(new)
+            case ast.Match():
+                both = copy.copy(s)
+                both.cases = [ast.match_case(c.pattern, c.guard, hoisted(c.body)) for c in s.cases]
+                out.append(both)
+            case ast.FunctionDef(name=name, args=args, body=body) if defaults_of(s):
+                out += _defaulted(s, name, args, body, s.decorator_list, s.returns)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Lambda() as f) if defaults_of(f):
+                out += _defaulted(f, name, f.args, [ast.copy_location(ast.Return(f.body), f.body)], [], None)
+            case _:
+                out.append(s)
+    return out
+
+
+def _defaulted(f: Function, name: str, args: ast.arguments, body: list[ast.stmt], decorators: list[ast.expr],
+               returns: ast.expr | None) -> Iterator[ast.stmt]:
+    given = {a: d for a, d in defaults_of(f).items() if reads(d)}
+    for a, d in given.items():
+        yield ast.copy_location(ast.Assign([ast.copy_location(ast.Name(f"{a} of {name}", ast.Store()), d)], d), d)
+
+    def variable(a: ast.arg, d: ast.expr) -> ast.expr:
+        return ast.copy_location(ast.Name(f"{a.arg} of {name}", ast.Load()), d) if a.arg in given else d
+
+    positional = [*args.posonlyargs, *args.args]
+    new = copy.copy(args)
+    new.defaults = [variable(a, d) for a, d in zip(positional[len(positional) - len(args.defaults):], args.defaults, strict=True)]
+    new.kw_defaults = [None if d is None else variable(a, d) for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True)]
+    yield ast.copy_location(Defaulted(name, new, body, decorators, returns), f)
+
+
 Moved = dict[ast.stmt, Names]
 
 

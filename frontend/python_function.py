@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import FunctionType
 from typing import Any, Protocol
@@ -13,7 +14,7 @@ import numpy as np
 from ..compiler.errors import Span, TypeError
 from . import syntax as sx
 from .python_alias import Aliases
-from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, defaults_of, exits, late, parameters
+from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, defaults_of, exits, hoisted, late, parameters
 from .python_iterators import Iterators
 from .python_lists import appending
 from .python_loops import Loops
@@ -63,7 +64,7 @@ class FunctionReader(Loops):
         self.body = returns.function(node.body) if isinstance(node, ast.FunctionDef) else [
             ast.copy_location(ast.Return(node.body), node.body)]
         self.made = returns.made
-        self.body, self.moved = late(appending(self.body), frozenset(self.params))
+        self.body, self.moved = late(hoisted(appending(self.body)), frozenset(self.params))
         self.itself = node.name if isinstance(node, ast.FunctionDef) and not frames else ""
         self.kept = set()
         self.records = {}
@@ -79,11 +80,16 @@ class FunctionReader(Loops):
     def _bools(self) -> set[str]:
         """Names that are given truth values."""
         found: set[str] = set()
+        nodes = [n for s in self.body for n in ast.walk(s)]
+        given = [(t.id, n.value) for n in nodes if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)]
+        stored = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+        self.truths = set()
         for _ in range(2):
-            for s in self.body:
-                for n in ast.walk(s):
-                    if isinstance(n, ast.Assign) and (self.is_bool(n.value) or isinstance(n.value, ast.Name) and n.value.id in found):
-                        found |= {t.id for t in n.targets if isinstance(t, ast.Name)}
+            for name, value in given:
+                if self.is_bool(value) or isinstance(value, ast.Name) and value.id in found:
+                    found.add(name)
+            sure = Counter(name for name, value in given if self.are_bools(value))
+            self.truths = {n for n, k in sure.items() if k == stored[n] and n not in self.params}
         return found
 
     # ------------------------------------------------ the whole
@@ -139,6 +145,7 @@ class FunctionReader(Loops):
         """What the annotations of parameters say to the reader."""
         again = set(assigned(self.body))
         self.tuples |= {n: len(t.items) for n, t in types.items() if isinstance(t, sx.TTuple)}
+        self.truths |= {n for n, t in types.items() if n not in again and _element(t) == "bool"}
         self.floats |= {n for n, t in types.items() if n not in again and _element(t) in ("f64", "f32")}
 
     @property

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .python_flow import Names, exits, targets
+from .python_flow import Names, exits, reads, targets
 
 MUTATORS = ("append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse")
 
@@ -25,29 +26,101 @@ class Append(ast.Assign):
     element: ast.expr
 
 
-def appending(stmts: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """The statements, with `Append`s for calls of `append`."""
+class Extend(Append):
+    """`xs.extend(v)`, `xs += v`: to the analyses `xs = xs + [t for t in v]`; `element` is the list behind it."""
+
+
+class Shrink(ast.Assign):
+    """`xs.pop()` after what it gives: `xs = xs[:-1]`, or `xs = xs[1:]`."""
+
+    name: str
+
+
+def grown_lists(stmts: Sequence[ast.stmt]) -> Names:
+    """The names that are given lists, and nothing else: `+=` makes them longer."""
+    nodes = [n for s in stmts for n in ast.walk(s)]
+    lists = Counter(t.id for n in nodes if isinstance(n, ast.Assign) and isinstance(n.value, ast.List | ast.ListComp)
+                    for t in n.targets if isinstance(t, ast.Name))
+    added = Counter(n.target.id for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name))
+    stored = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    return frozenset(n for n, k in lists.items() if k + added[n] == stored[n])
+
+
+def appending(stmts: Sequence[ast.stmt], lists: Names | None = None) -> list[ast.stmt]:
+    """The statements, with `Append`s and `Shrink`s for what makes lists longer and shorter; `lists` are names of lists."""
+    lists = grown_lists(stmts) if lists is None else lists
     out: list[ast.stmt] = []
     for s in stmts:
         match s:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name() as xs, attr="extend"), args=[more], keywords=[])) \
+                    if not isinstance(more, ast.Starred):
+                out += longer(xs, more, s)
+            case ast.AugAssign(target=ast.Name(id=name) as xs, op=ast.Add(), value=more) if name in lists:
+                out += longer(xs, more, s)
+            case ast.Expr(value=ast.Call() as popped) if (made := shrink(popped, None)) is not None:
+                out += made
+            case ast.Assign(targets=[ast.Name() as t], value=ast.Call() as popped) if (made := shrink(popped, t)) is not None:
+                out += made
             case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name() as xs, attr="append"), args=[e], keywords=[])) \
                     if not isinstance(e, ast.Starred):
-                made = Append([ast.Name(xs.id, ast.Store())], ast.BinOp(xs, ast.Add(), ast.List([e], ast.Load())))
-                made.name, made.element = xs.id, e
-                for n in (made, made.targets[0], made.value, made.value.right):  # type: ignore[attr-defined]
-                    ast.copy_location(n, s.value)
-                out.append(made)
+                out.append(located(Append, xs.id, e, ast.List([e], ast.Load()), s.value))
             case ast.If() | ast.For() | ast.While():
                 new = copy.copy(s)
-                new.body, new.orelse = appending(s.body), appending(s.orelse)
+                new.body, new.orelse = appending(s.body, lists), appending(s.orelse, lists)
                 out.append(new)
             case ast.Match():
                 both = copy.copy(s)
-                both.cases = [ast.match_case(c.pattern, c.guard, appending(c.body)) for c in s.cases]
+                both.cases = [ast.match_case(c.pattern, c.guard, appending(c.body, lists)) for c in s.cases]
                 out.append(both)
             case _:
                 out.append(s)
     return out
+
+
+def longer(xs: ast.Name, more: ast.expr, s: ast.stmt) -> list[ast.stmt]:
+    """`xs.extend(more)`: element by element where they are written out, unless they see the list as it was."""
+    written = isinstance(more, ast.List | ast.Tuple) and more.elts and not any(isinstance(e, ast.Starred) for e in more.elts)
+    if written and isinstance(more, ast.List | ast.Tuple) and (len(more.elts) == 1 or xs.id not in reads(more)):
+        return [located(Append, xs.id, e, ast.List([e], ast.Load()), s) for e in more.elts]
+    item = ast.Name(f"item of {xs.id}", ast.Load())
+    whole = ast.ListComp(item, [ast.comprehension(ast.Name(item.id, ast.Store()), more, [], 0)])
+    if isinstance(more, ast.GeneratorExp):
+        whole = ast.ListComp(more.elt, more.generators)
+    return [located(Extend, xs.id, whole, whole, s)]
+
+
+def located(kind: type[Append], name: str, element: ast.expr, behind: ast.expr, s: ast.AST) -> Append:
+    made = kind([ast.Name(name, ast.Store())], ast.BinOp(ast.Name(name, ast.Load()), ast.Add(), behind))
+    made.name, made.element = name, element
+    for n in ast.walk(made):
+        if not hasattr(n, "lineno"):
+            ast.copy_location(n, s)
+    return made
+
+
+def shrink(call: ast.Call, target: ast.Name | None) -> list[ast.stmt] | None:
+    """`y = xs.pop()`, of the last element or the first."""
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="pop"), args=args, keywords=[]):
+            where = -1 if not args else ast.literal_eval(args[0]) if len(args) == 1 and _is_end(args[0]) else None
+            if where is None:
+                return None
+            given = ast.Subscript(ast.Name(name, ast.Load()), ast.Constant(0) if where == 0 else
+                                  ast.UnaryOp(ast.USub(), ast.Constant(1)), ast.Load())
+            rest = ast.Slice(ast.Constant(1), None) if where == 0 else ast.Slice(None, ast.UnaryOp(ast.USub(), ast.Constant(1)))
+            made = Shrink([ast.Name(name, ast.Store())], ast.Subscript(ast.Name(name, ast.Load()), rest, ast.Load()))
+            made.name = name
+            out: list[ast.stmt] = [] if target is None else [ast.Assign([target], given)]
+            for s in (*out, made):
+                for n in ast.walk(s):
+                    if not hasattr(n, "lineno"):
+                        ast.copy_location(n, call)
+            return [*out, made] if target is None or target.id != name else out
+    return None
+
+
+def _is_end(e: ast.expr) -> bool:
+    return ast.unparse(e) in ("0", "-1")
 
 
 def appends(stmts: Sequence[ast.stmt], loops: bool = True) -> Iterator[Append]:
@@ -191,9 +264,9 @@ class Rewriting:
         parts: dict[str, Any] = {}
         for name, value in ast.iter_fields(node):
             if isinstance(value, ast.AST):
-                made: Any = self.expr(value)
-                if made is not value:
-                    parts[name] = made
+                changed: Any = self.expr(value)
+                if changed is not value:
+                    parts[name] = changed
             elif isinstance(value, list):
                 several = [self.expr(v) if isinstance(v, ast.AST) else v for v in value]
                 if any(a is not b for a, b in zip(several, value, strict=True)):

@@ -29,7 +29,7 @@ from .python_flow import (
     surely,
     targets,
 )
-from .python_lists import Growth, Rewriting, appends, comprehension, renewed, set_
+from .python_lists import Extend, Growth, Rewriting, appends, comprehension, renewed, set_
 from .python_scope import block, call, number
 from .python_stmts import End, Leave, Statements, Stmt
 
@@ -76,8 +76,7 @@ class Loops(Statements):
         self.define(own)
         self.define([n for n in state if n in self.kept])  # of the step before
         if isinstance(s, ast.For):
-            for n in own:
-                self.lists[n] = max(self.list_depth(s.iter) - 1, 0)
+            self.note_items(s.target, s.iter)
         outer = self.leave
         plain = gen is not None and not state and not breaks  # steps that know nothing of each other
 
@@ -130,6 +129,9 @@ class Loops(Statements):
     def growing(self, s: ast.For | ast.While, names: Sequence[str], after: Names) -> list[Stmt]:
         """A loop that appends to lists."""
         for n in names:
+            by = next((a for a in appends(s.body) if a.name == n and isinstance(a, Extend)), None)
+            if by is not None:
+                self.refuse(by, f"{n} grows in a loop by a list", f"write {n} = [… for … for …], or append the elements one by one", "DV0152")
             if n not in self.defined or not self.list_depth(ast.Name(n)) and n not in self.empty:
                 self.no_list_to_append(next(appends(s.body)))
         whole = comprehension(s, after)

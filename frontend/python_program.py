@@ -29,13 +29,15 @@ from .python_function import FunctionReader, hints_of
 from .python_scope import LOOP, Environment, Watched, call, number
 from .python_source import find
 from .python_tables import Known, known_function
-from .python_types import PLAIN, Annotations, Scalar, record_fields
+from .python_types import PLAIN, Annotations, Scalar, has_own, record_fields
 from .python_types import hints_of as class_hints
 
 DTYPES = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}
 MOST_ROUNDS = 6
 NOTHING: Mapping[str, object] = {}
 NO_LISTS: Mapping[str, int] = {}
+Read = tuple[int, type | None]
+"""A function, and the class whose method it is: one that is inherited calls the methods of the class that has it."""
 
 
 class Outside(Protocol):
@@ -73,15 +75,19 @@ class Built:
     spelled: dict[str, str]
     modules: dict[str, Any]
     watched: tuple[Watched, ...]
+    members: tuple[tuple[type, str, type | None], ...]
+    """Methods, properties and constants that the program took from classes."""
+    hints: dict[str, type]
+    """The classes that the annotations of the entry's parameters name."""
 
 
 @dataclass(eq=False)
 class Round:
     """What one reading of the whole finds."""
 
-    defs: dict[int, sx.Def] = field(default_factory=dict)
-    names: dict[int, str] = field(default_factory=dict)
-    used: dict[int, dict[str, None]] = field(default_factory=dict)
+    defs: dict[Read, sx.Def] = field(default_factory=dict)
+    names: dict[Read, str] = field(default_factory=dict)
+    used: dict[Read, dict[str, None]] = field(default_factory=dict)
     depths: dict[int, int] = field(default_factory=dict)
     hidden: dict[str, object] = field(default_factory=dict)
     types: dict[str, sx.TypeDecl] = field(default_factory=dict)
@@ -91,8 +97,11 @@ class Round:
     sources: dict[int, Source] = field(default_factory=dict)
     emitted: set[str] = field(default_factory=set)
     spelled: dict[str, str] = field(default_factory=dict)
-    opening: set[int] = field(default_factory=set)
+    opening: set[Read] = field(default_factory=set)
     watched: dict[tuple[int, str], Watched] = field(default_factory=dict)
+    members: dict[tuple[type, str, type | None], None] = field(default_factory=dict)
+    given_as: list[tuple[type, type, Span]] = field(default_factory=list)
+    hints: dict[Read, dict[str, type]] = field(default_factory=dict)
 
 
 class Reader:
@@ -107,19 +116,19 @@ class Reader:
         self.annotations = Annotations(self.record_type, self.union_type, self.spell)
         self.now = Round()
         self.list_checks: set[object] = set()
-        self.owners: dict[FunctionType, type] = {}
-        self.given: dict[FunctionType, type | None] = {}
+        self.given: dict[tuple[FunctionType, type | None], type | None] = {}
 
     @deep
     def build(self, function: FunctionType, fixed: Mapping[str, object] | None = None,
-              lists: Mapping[str, int] | None = None) -> Built:
-        """The program of a function; `fixed` are arguments that are known: functions; `lists` as for `check_lists`."""
+              lists: Mapping[str, int] | None = None, owner: type | None = None) -> Built:
+        """The program of a function; `fixed` are arguments that are known: functions; `lists` as for `check_lists`;
+        `owner` is the class whose method it is, where that is not the one that `self` says."""
         lexical: set[str] = set()
         for _ in range(MOST_ROUNDS):
             families = len(self.families)
             self.now = Round()
             self.taken = lexical
-            entry = self.function(function, None, fixed or NOTHING, lists or NO_LISTS)[0]
+            entry = self.function(function, None, fixed or NOTHING, lists or NO_LISTS, owner)[0]
             now = self.now
             lexical = set(now.spelled.values())
             clash = {n for n, s in now.spelled.items() if s in now.emitted}
@@ -128,12 +137,30 @@ class Reader:
                 break
             self.avoid |= clash
             lexical |= now.emitted
-        hidden = tuple((n, now.hidden[n]) for n in now.used[id(function)])
-        first = now.defs[id(function)]
+        self.check_given()
+        key = id(function), owner
+        hidden = tuple((n, now.hidden[n]) for n in now.used[key])
+        first = now.defs[key]
         decls = (*now.imports.values(), *now.types.values(), *now.defs.values())
         return Built(sx.Program(first.span, decls), entry, hidden, now.classes, tuple(now.anonymous),
                      tuple(now.sources.values()), dict(now.spelled), dict(self.modules),
-                     tuple(now.watched.values()))
+                     tuple(now.watched.values()), tuple(now.members), now.hints[key])
+
+    def member(self, cls: type, name: str, behind: type | None = None) -> None:
+        """Notes that the program took something from a class: subclasses may have their own."""
+        self.now.members[cls, name, behind] = None
+
+    def given_as(self, given: type, taken: type, span: Span) -> None:
+        """Notes that a record of one class is given to a function that takes another one."""
+        if given is not taken:
+            self.now.given_as.append((given, taken, span))
+
+    def check_given(self) -> None:
+        for given, taken, span in self.now.given_as:
+            for cls, name, behind in self.now.members:
+                if cls is taken and has_own(given, name, cls, behind):
+                    raise TypeError("DV0607", f"this is a {given.__name__}, which has its own {name}: the function takes {taken.__name__}", span,
+                                    help=f"write a function that takes a {given.__name__}")
 
     def watch(self, place: Watched | None) -> None:
         """Notes a name that the program depends on; what is another object each time can't be followed."""
@@ -165,10 +192,10 @@ class Reader:
     # ------------------------------------------------ functions
 
     def function(self, function: FunctionType, span: Span | None, fixed: Mapping[str, object] = NOTHING,
-                 lists: Mapping[str, int] = NO_LISTS) -> tuple[str, dict[str, None]]:
+                 lists: Mapping[str, int] = NO_LISTS, owner: type | None = None) -> tuple[str, dict[str, None]]:
         """The name of a function in the program, and the hidden parameters that it takes."""
-        now, key = self.now, id(function)
-        if key in now.opening:
+        now, key = self.now, (id(function), owner)
+        if self.is_open(function) and owner is None or key in now.opening:
             raise UnsupportedError("DV0901", f"{function.__name__} calls itself: the language has no recursion", span,
                                    help=LOOP)
         if key in now.names:
@@ -183,13 +210,18 @@ class Reader:
         now.opening.add(key)
         reader = FunctionReader(self, found.text, found.node, env, (), used, fixed)
         try:
-            if function in self.owners and reader.params:
-                reader.records[reader.params[0]] = self.owners[function]
+            hints = hints_of(function, found, env, self.lenient)
+            if owner is not None and reader.params and owner not in fixed.values() and owner is not hints.get(reader.params[0]):
+                reader.records[reader.params[0]] = owner
+                if reader.params[0] in hints:
+                    hints[reader.params[0]] = owner
             made = reader.definition(now.names[key], lambda: self.hidden_params(used, reader.head), _defaults(function),
-                                     hints_of(function, found, env, self.lenient), _doc(function), lists)
+                                     hints, _doc(function), lists)
         finally:
             now.opening.discard(key)
-        now.defs[key], now.used[key], now.depths[key] = made, used, reader.depth
+        now.hints[key] = {self.spell(n): h for n, h in hints.items()
+                          if n != "return" and isinstance(h, type) and record_fields(h) is not None}
+        now.defs[key], now.used[key], now.depths[id(function)] = made, used, reader.depth
         return now.names[key], used
 
     def hidden_params(self, used: dict[str, None], span: Span) -> tuple[sx.Param, ...]:
@@ -216,11 +248,15 @@ class Reader:
             raise SyntaxError("DV0151", f"{function.__name__} does something else with lists in Python: {given}",
                               find(function).text.span(find(function).node), help="give np.array(…)")
 
+    def is_open(self, function: FunctionType) -> bool:
+        """Are we inside of it?"""
+        return any(f == id(function) for f, _ in self.now.opening)
+
     def returns_argument(self, function: FunctionType) -> bool:
         reader = self.opened(function)
         return reader is None or returns_argument(reader.node, reader.quiet_static, known_function)
 
-    def opened(self, value: object) -> FunctionReader | None:
+    def opened(self, value: object, fixed: Mapping[str, object] = NOTHING) -> FunctionReader | None:
         """A function of Python, to look at its text; None if there is none."""
         function = self.python(value)
         try:
@@ -229,20 +265,20 @@ class Reader:
             return None
         if function is None or found is None:
             return None
-        return FunctionReader(self, found.text, found.node, Environment.of(function), (), {})
+        env = Environment.of(function)
+        env.cells.update(fixed)
+        return FunctionReader(self, found.text, found.node, env, (), {}, fixed)
 
-    def owned(self, function: FunctionType, cls: type) -> None:
-        self.owners[function] = cls
-
-    def class_given(self, function: FunctionType) -> type | None:
-        if function not in self.given:
-            self.given[function] = None  # for one that calls itself
-            reader = self.opened(function)
+    def class_given(self, function: FunctionType, owner: type | None, of_class: bool) -> type | None:
+        key = function, owner
+        if key not in self.given:
+            self.given[key] = None  # for one that calls itself
+            reader = self.opened(function, _class_given(function, owner) if of_class else NOTHING)
             if reader is not None:
-                if function in self.owners and reader.params:
-                    reader.records[reader.params[0]] = self.owners[function]
-                self.given[function] = reader.class_given(reader.body)
-        return self.given[function]
+                if owner is not None and reader.params and not of_class:
+                    reader.records[reader.params[0]] = owner
+                self.given[key] = reader.class_given(reader.body)
+        return self.given[key]
 
     def is_jit(self, value: object) -> bool:
         return self.outside.is_jit(value)
@@ -366,22 +402,23 @@ class Reader:
             return None if (value.__module__ or "").startswith("derivant.") else value
         return self.outside.python(value)
 
-    def call_of(self, function: FunctionType, span: Span, used: dict[str, None]) -> tuple[sx.Expr, tuple[sx.Arg, ...]]:
-        if self.lenient and id(function) not in self.now.opening:
+    def call_of(self, function: FunctionType, span: Span, used: dict[str, None],
+                owner: type | None = None, of_class: bool = False) -> tuple[sx.Expr, tuple[sx.Arg, ...]]:
+        if self.lenient and not self.is_open(function):
             return sx.Name(span, function.__name__), ()
-        name, hidden = self.function(function, span)
+        name, hidden = self.function(function, span, _class_given(function, owner) if of_class else NOTHING, owner=owner)
         used.update(hidden)
         return sx.Name(span, name), tuple(sx.Arg(span, None, sx.Name(span, h)) for h in hidden)
 
     def function_value(self, function: FunctionType, span: Span, used: dict[str, None]) -> sx.Expr:
         """A function as a value; one that takes hidden parameters is wrapped."""
-        if self.lenient and id(function) not in self.now.opening:
+        if self.lenient and not self.is_open(function):
             return sx.Name(span, function.__name__)
         name, hidden = self.function(function, span)
         used.update(hidden)
         if not hidden:
             return sx.Name(span, name)
-        own = list(inspect.signature(function).parameters)
+        own = list(inspect.signature(function, follow_wrapped=False).parameters)
         params = tuple(sx.PName(span, self.spell(p)) for p in own)
         args = [*(sx.Name(span, h) for h in hidden), *(sx.Name(span, self.spell(p)) for p in own)]
         return sx.Fn(span, params, call(span, sx.Name(span, name), *args))
@@ -483,6 +520,11 @@ class Reader:
         return found[2] if found is not None else self.families.get(cls, ())
 
 
+def _class_given(function: FunctionType, cls: type | None) -> dict[str, object]:
+    """The first argument of a classmethod, as it is known."""
+    return {next(iter(inspect.signature(function, follow_wrapped=False).parameters)): cls}
+
+
 def _doc(function: FunctionType) -> str | None:
     """Its own documentation: `inspect.getdoc` would look for one in the classes around it, and so ask for the method."""
     return None if function.__doc__ is None else inspect.cleandoc(function.__doc__)
@@ -490,7 +532,7 @@ def _doc(function: FunctionType) -> str | None:
 
 def _defaults(function: FunctionType) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for p in inspect.signature(function).parameters.values():
+    for p in inspect.signature(function, follow_wrapped=False).parameters.values():
         if p.default is not inspect.Parameter.empty:
             out[p.name] = p.default
     return out

@@ -13,8 +13,8 @@ from typing import Any
 
 from . import syntax as sx
 from .elab_base import did_you_mean
-from .python_scope import MISSING, Scope
-from .python_types import hints_of, record_fields
+from .python_scope import MISSING, Scope, number
+from .python_types import found_in, hints_of, record_fields
 
 
 class Records(Scope):
@@ -23,10 +23,15 @@ class Records(Scope):
     pending: frozenset[str] = frozenset()
     """Parameters whose annotations name what is not there yet: the class around a method."""
 
+    params: list[str]
+
     def expr(self, node: ast.expr) -> sx.Expr:
         raise NotImplementedError
 
     def user_call(self, node: ast.Call, fn: sx.Expr, first: tuple[sx.Arg, ...] = ()) -> sx.Expr:
+        raise NotImplementedError
+
+    def check_kinds(self, node: ast.Call, function: FunctionType, first: int) -> None:
         raise NotImplementedError
 
     # ------------------------------------------------ classes
@@ -50,7 +55,7 @@ class Records(Scope):
         return None
 
     def class_of_call(self, node: ast.Call, func: ast.expr) -> type | None:
-        value = self.quiet_static(func)
+        value, owner = self.quiet_static(func), None
         if value is dataclasses.replace and node.args:
             return self.class_of(node.args[0])
         if isinstance(value, type):
@@ -60,10 +65,12 @@ class Records(Scope):
             if cls is None or func.attr == "_replace":
                 return cls
             value = getattr(cls, func.attr, None)
-            if isinstance(value, FunctionType):
-                self.linker.owned(value, cls)
+            owner = cls if isinstance(value, FunctionType) and not is_static(cls, func.attr) else None
+        of_class = isinstance(value, MethodType) and isinstance(value.__self__, type)
         function = self.linker.python(value.__func__ if isinstance(value, MethodType) else value)
-        return None if function is None else _record(_result(function)) or self.linker.class_given(function)
+        if function is None:
+            return None
+        return _record(_result(function)) or self.linker.class_given(function, value.__self__ if of_class else owner, of_class)
 
     def class_given(self, body: Sequence[ast.stmt]) -> type | None:
         """The class of what a body returns, if that is one."""
@@ -93,13 +100,15 @@ class Records(Scope):
     def member(self, node: ast.Attribute, cls: type) -> sx.Expr:
         """A field, a property, or a constant of the class."""
         fields = record_fields(cls) or ()
-        if node.attr in fields:
-            return sx.Field(self.at(node), self.expr(node.value), node.attr)
         found = inspect.getattr_static(cls, node.attr, MISSING)
+        if node.attr in fields:
+            if issubclass(cls, tuple):
+                self.linker.member(cls, node.attr)
+            return sx.Field(self.at(node), self.expr(node.value), node.attr)
+        self.linker.member(cls, node.attr)
         getter = found.fget if isinstance(found, property) else found.func if isinstance(found, functools.cached_property) else None
         if isinstance(getter, FunctionType):
-            call = ast.copy_location(ast.Call(node, [], []), node)
-            return self.of_function(call, getter, cls, self.expr(node.value))
+            return self.of_property(node, getter, cls, self.expr(node.value))
         if found is MISSING or callable(found) or hasattr(found, "__get__"):
             known = [*fields, *(n for n in dir(cls) if not n.startswith("_"))]
             self.refuse(node, f"{cls.__name__} has no field {node.attr}", did_you_mean(node.attr, known), "DV0201")
@@ -113,24 +122,58 @@ class Records(Scope):
             args = tuple(sx.Arg(self.at(func), f, sx.Field(self.at(func), self.expr(func.value), f)) for f in record_fields(cls) or ())
             return sx.Call(self.at(node), self.linker.builtin("record", self.at(node)), args, None)
         found = inspect.getattr_static(cls, func.attr, None)
-        if isinstance(found, staticmethod):
-            python = self.linker.python(found.__func__)
-            if python is not None:
-                return self.of_function(node, python, None)
-        python = self.linker.python(found)
-        if python is None:
-            what = "a classmethod" if isinstance(found, classmethod) else f"no method of {cls.__name__} that has a Python text"
-            names = [n for n in dir(cls) if not n.startswith("_") and n != func.attr]
-            self.refuse(func, f"{func.attr} is {what}", did_you_mean(func.attr, names) or "write a function", "DV0153")
-        return self.of_function(node, python, cls, self.expr(func.value))
+        self.linker.member(cls, func.attr)
+        return self.called(node, func, cls, found, func.value)
 
-    def of_function(self, node: ast.Call, python: FunctionType, cls: type | None, receiver: sx.Expr | None = None) -> sx.Expr:
-        """A call of a function of a class."""
-        if cls is not None:
-            self.linker.owned(python, cls)
-        fn, hidden = self.linker.call_of(python, self.at(node.func), self.used)
+    def called(self, node: ast.Call, func: ast.Attribute, cls: type, found: object, receiver: ast.expr) -> sx.Expr:
+        """A call of what a class has: a method of one of its records, a static method, or a method of the class."""
+        function = self.linker.python(found.__func__ if isinstance(found, staticmethod | classmethod) else found)
+        if function is None:
+            names = [n for n in dir(cls) if not n.startswith("_") and n != func.attr]
+            self.refuse(func, f"{func.attr} is no method of {cls.__name__} that has a Python text",
+                        did_you_mean(func.attr, names) or "write a function", "DV0153")
+        if isinstance(found, staticmethod):
+            return self.of_function(node, function, None)
+        if isinstance(found, classmethod):
+            return self.of_function(node, function, cls, of_class=True)
+        return self.of_function(node, function, cls, self.expr(receiver))
+
+    def of_property(self, node: ast.Attribute, getter: FunctionType, cls: type, receiver: sx.Expr) -> sx.Expr:
+        return self.of_function(ast.copy_location(ast.Call(node, [], []), node), getter, cls, receiver)
+
+    def of_function(self, node: ast.Call, python: FunctionType, cls: type | None, receiver: sx.Expr | None = None, *,
+                    of_class: bool = False) -> sx.Expr:
+        """A call of a function of a class; one `of_class` takes the class first."""
+        self.check_kinds(node, python, first=int(cls is not None))
+        fn, hidden = self.linker.call_of(python, self.at(node.func), self.used, cls, of_class)
         own = () if receiver is None else (sx.Arg(receiver.span, None, receiver),)
         return self.user_call(node, fn, (*hidden, *own))
+
+    # ------------------------------------------------ super()
+
+    def of_super(self, node: ast.expr, call: ast.Call | None = None) -> sx.Expr | None:
+        """`super().half`, or a call `super().f(…)`: what stands behind the class around the method in the order of the
+        classes of `self`; None for anything else."""
+        if not isinstance(node, ast.Attribute) or not is_super(node.value):
+            return None
+        first = self.params[0] if self.params else ""
+        cls, here = self.records.get(first), self.env.get("__class__")
+        if self.linker.lenient and (cls is not None or first in self.pending):
+            return number(0, self.at(node)) if call is None else self.user_call(call, sx.Name(self.at(node), node.attr))
+        if not isinstance(here, type) or cls is None or here not in cls.__mro__:
+            self.refuse(node.value, "super() is for methods of dataclasses and NamedTuples whose first parameter has its type",
+                        'write self: "Class", or call Class.method(self, …)')
+        found = found_in(cls, node.attr, here)
+        self.linker.member(cls, node.attr, here)
+        me = ast.copy_location(ast.Name(first, ast.Load()), node.value)
+        if call is not None and found is not None:
+            return self.called(call, node, cls, found, me)
+        if isinstance(found, property) and isinstance(found.fget, FunctionType):
+            return self.of_property(node, found.fget, cls, self.expr(me))
+        if found is None or call is not None or hasattr(found, "__get__"):
+            known = [n for c in here.__mro__[1:] for n in vars(c) if not n.startswith("_")]
+            self.refuse(node, f"no class above {here.__name__} has {node.attr}", did_you_mean(node.attr, known), "DV0201")
+        return self.linker.value(found, node.attr, self.at(node), self.used)
 
     def replaced(self, node: ast.Call, record: ast.expr, cls: type | None) -> sx.Expr:
         """`p._replace(a=…)`, `dataclasses.replace(p, a=…)`."""
@@ -173,6 +216,14 @@ class Records(Scope):
             for n in ast.walk(e):
                 ast.copy_location(n, node)
         return found
+
+
+def is_super(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+
+
+def is_static(cls: type, name: str) -> bool:
+    return isinstance(inspect.getattr_static(cls, name, None), staticmethod)
 
 
 def _record(hint: Any) -> type | None:

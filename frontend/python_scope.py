@@ -43,19 +43,25 @@ class Linker(Protocol):
         """Notes where something from outside was found."""
         raise NotImplementedError
 
-    def call_of(self, function: FunctionType, span: Span, used: dict[str, None]) -> tuple[sx.Expr, tuple[sx.Arg, ...]]:
-        """A function to be called at once, and the arguments that the caller does not see."""
+    def call_of(self, function: FunctionType, span: Span, used: dict[str, None],
+                owner: type | None = None, of_class: bool = False) -> tuple[sx.Expr, tuple[sx.Arg, ...]]:
+        """A function to be called at once, and the arguments that the caller does not see; `owner` is the class of the
+        record whose method it is, or for a method `of_class` its first argument."""
         raise NotImplementedError
 
     def python(self, value: object) -> FunctionType | None:
         """The Python function that an object is, jitted or not."""
         raise NotImplementedError
 
-    def owned(self, function: FunctionType, cls: type) -> None:
-        """Notes that a function is a method: its first parameter is of this class."""
+    def member(self, cls: type, name: str, behind: type | None = None) -> None:
+        """Notes that the program took something from a class, or from those `behind` one: subclasses may have their own."""
         raise NotImplementedError
 
-    def class_given(self, function: FunctionType) -> type | None:
+    def given_as(self, given: type, taken: type, span: Span) -> None:
+        """Notes that a record of one class is given to a function that takes another one."""
+        raise NotImplementedError
+
+    def class_given(self, function: FunctionType, owner: type | None, of_class: bool) -> type | None:
         """The class of the records that a function returns, as far as its text says."""
         raise NotImplementedError
 

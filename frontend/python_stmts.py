@@ -17,6 +17,7 @@ from . import syntax as sx
 from .python_expr import Expressions, conditional
 from .python_flow import (
     NONE,
+    Defaulted,
     Live,
     Moved,
     Names,
@@ -31,8 +32,9 @@ from .python_flow import (
     targets,
 )
 from .python_iterators import ONE_SHOT
-from .python_lists import MUTATORS, Append
+from .python_lists import MUTATORS, Append, Extend, Shrink
 from .python_scope import block, call, number
+from .python_types import record_fields
 from .unparse import expression_text
 
 MOST_STATEMENTS = 4_000
@@ -191,6 +193,10 @@ class Statements(Expressions):
         match s:
             case Append():
                 return self.appended(s)
+            case Shrink():
+                if not self.list_depth(s.value) or s.name in self.empty:
+                    self.no_list_to_append(s)
+                return self.assign(s.targets[0], s.value, s)
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.List(elts=[])):
                 self.empty.add(name)
                 self.lists[name] = 1
@@ -238,13 +244,13 @@ class Statements(Expressions):
         span, fresh = self.at(s), s.name in self.empty
         if not fresh and not self.list_depth(ast.copy_location(ast.Name(s.name, ast.Load()), s)):
             self.no_list_to_append(s)
-        one: sx.Expr = sx.ArrayLit(span, (self.expr(s.element),))
+        one = self.expr(s.element) if isinstance(s, Extend) else sx.ArrayLit(span, (self.expr(s.element),))
         base = sx.Name(span, self.spelled(s.name))
-        self.lists[s.name] = max(self.lists.get(s.name, 0), 1 + self.list_depth(s.element))
+        self.lists[s.name] = max(self.lists.get(s.name, 0), (not isinstance(s, Extend)) + self.list_depth(s.element))
         self.empty.discard(s.name)
         return [sx.Let(span, sx.PName(span, self.spelled(s.name)), None, one if fresh else call(span, self.builtin("concat", s), base, one))]
 
-    def no_list_to_append(self, s: Append) -> NoReturn:
+    def no_list_to_append(self, s: Append | Shrink) -> NoReturn:
         if s.name in self.params:
             self.refuse(s, f"{s.name} is a parameter: the arguments of a function are never changed", f"write {s.name} = [v for v in {s.name}] first, and return it",
                         "DV0152")
@@ -252,7 +258,7 @@ class Statements(Expressions):
 
     def unused(self, value: ast.expr) -> NoReturn:
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in MUTATORS:
-            self.refuse(value, f"{value.func.attr} changes a list", "xs.append(v) is what lists do here; else write [… for …], or a = np.zeros(n) and a[i] = …",
+            self.refuse(value, f"{value.func.attr} changes a list", "append, extend and pop() are what lists do here; else write [… for …], or a = np.zeros(n) and a[i] = …",
                         "DV0152")
         if isinstance(value, ast.Call):
             self.expr(value)  # what is wrong with it says more
@@ -261,10 +267,6 @@ class Statements(Expressions):
     def assign(self, target: ast.expr, value: ast.expr, s: ast.stmt) -> list[Stmt]:
         span = self.at(s)
         match target:
-            case ast.Name(id=name) if isinstance(value, ast.Lambda) and defaults_of(value):
-                body: list[ast.stmt] = [ast.copy_location(ast.Return(value.body), value.body)]
-                made_def = ast.copy_location(ast.FunctionDef(name, value.args, body, [], None), value)
-                return [self.local_function(made_def)]
             case ast.Name(id=name):
                 self.check_late(name, value, s)
                 made = self.expr(value)
@@ -276,11 +278,16 @@ class Statements(Expressions):
                 made = call(self.at(value), self.builtin("len", value), self.expr(value.value))
                 self.define((name,))
                 return [sx.Let(span, sx.PName(self.at(target), self.spelled(name)), None, made)]
+            case ast.Tuple(elts=[one]) | ast.List(elts=[one]) if isinstance(value, ast.Tuple) and len(value.elts) == 1:
+                return self.assign(one, value.elts[0], s)
+            case ast.Tuple() | ast.List() if (parts_ := self.fields_of(value)) is not None:
+                return [*parts_[0], *self.assign(target, parts_[1], s)]
             case ast.Tuple() | ast.List() if all(isinstance(n, ast.Name | ast.Tuple | ast.List | ast.expr_context)
                                                  for n in ast.walk(target)):
                 made = self.expr(value)
                 parts = value.elts if isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts) else None
-                depths = [self.list_depth(p) for p in parts] if parts is not None else [0] * len(target.elts)
+                depth = max(self.list_depth(value) - 1, 0)
+                depths = [self.list_depth(p) for p in parts] if parts is not None else [depth] * len(target.elts)
                 for t, depth in zip(target.elts, depths, strict=True):
                     if isinstance(t, ast.Name):
                         self.lists[t.id] = depth
@@ -296,12 +303,33 @@ class Statements(Expressions):
                 return out
         return self.put(target, self.expr(value), s)
 
+    def fields_of(self, value: ast.expr) -> tuple[list[Stmt], ast.expr] | None:
+        """A NamedTuple as the tuple that it is, for an assignment to several names; None for anything else."""
+        cls = self.class_of(value)
+        if cls is None or not issubclass(cls, tuple):
+            return None
+        lets: list[Stmt] = []
+        if not isinstance(value, ast.Name | ast.Attribute):
+            name = f"of {cls.__name__}"
+            lets.append(sx.Let(self.at(value), sx.PName(self.at(value), self.spelled(name)), None, self.expr(value)))
+            self.frames[-1].locals |= {name}
+            self.define((name,))
+            self.records[name] = cls
+            value = ast.copy_location(ast.Name(name, ast.Load()), value)
+        made = ast.Tuple([ast.Attribute(value, f, ast.Load()) for f in record_fields(cls) or ()], ast.Load())
+        for n in ast.walk(made):
+            ast.copy_location(n, value)
+        return lets, made
+
     def put(self, target: ast.expr, value: sx.Expr, s: ast.stmt) -> list[Stmt]:
         """`a[i, j] = value` on a local array."""
         span = self.at(s)
         if isinstance(target, ast.Name):
             self.define((target.id,))
             return [sx.Let(span, sx.PName(self.at(target), self.spelled(target.id)), None, value)]
+        if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice) and target.slice.step is not None \
+                and isinstance(target.value, ast.Name) and self.is_lexical(target.value.id):
+            return self.put_strided(target, target.value, target.slice, value, s)
         path: list[sx.PathStep] = []
         here = target
         while isinstance(here, ast.Subscript):
@@ -323,6 +351,24 @@ class Statements(Expressions):
         base = self.name(here)
         return [sx.Let(span, sx.PName(self.at(here), self.spelled(here.id)), None, sx.With(span, base, ((tuple(path), value),)))]
 
+    def put_strided(self, target: ast.Subscript, array: ast.Name, index: ast.Slice, value: sx.Expr, s: ast.stmt) -> list[Stmt]:
+        """`a[lo:hi:step] = value`: what stands at these places with all of it replaced, put back one by one."""
+        span, name = self.at(s), self.spelled(array.id)
+        load = ast.copy_location(ast.Subscript(array, index, ast.Load()), target)
+        all_ = sx.PathStep(span, None, (sx.Slice(span, None, None),))
+        new = sx.With(span, self.strided(load, index), (((all_,), value),))
+        if self.literal(index.step) == -1:
+            made: sx.Expr = call(span, self.builtin("reverse", s), new)
+            return [*self.put(array, made, s)]
+        part, k = self.fresh(f"part of {array.id}"), self.fresh("k")
+        step, base = self.literal(index.step) or 1, sx.Name(span, name)
+        at = self.places(k, index, base, step, span)
+        count = sx.Chain(span, sx.Chain(span, sx.Name(span, k), (("-", at.lo),)), (("//", number(step, span)),))
+        cell = sx.PathStep(span, None, (sx.Name(span, k),))
+        body = sx.With(span, base, (((cell,), sx.IndexE(span, sx.Name(span, part), (count,))),))
+        loop = sx.Loop(span, sx.PName(span, name), None, base, sx.Gens(span, (at,), None), None, None, body)
+        return [sx.Let(span, sx.PName(span, part), None, new), sx.Let(span, sx.PName(span, name), None, loop)]
+
     def note(self, name: str, value: ast.expr) -> None:
         """What the text says about the value of a name."""
         self.lists[name] = self.list_depth(value)
@@ -336,7 +382,8 @@ class Statements(Expressions):
         for n in ast.walk(load):
             ast.copy_location(n, s.target)
         if isinstance(s.target, ast.Name) and self.list_depth(s.target):
-            self.refuse(s, f"{ast.unparse(s)}: in Python this appends to a list", "write np.array(…)")
+            self.refuse(s, f"{ast.unparse(s)}: in Python this appends to a list, or repeats it",
+                        f"write {s.target.id}.extend(…), or {s.target.id} = {s.target.id} + …; np.array(…) calculates")
         value = self.binary(ast.copy_location(ast.BinOp(load, s.op, s.value), s), s.op)
         if s in self.scalars and isinstance(s.target, ast.Name):
             span = self.at(s.target)
@@ -507,6 +554,7 @@ class Statements(Expressions):
     def check_captured(self, s: ast.FunctionDef | ast.Lambda | ast.GeneratorExp, known: Names = NONE) -> None:
         """A closure sees later assignments in Python, and the value at its definition here."""
         names = {n for n in (reads(s) if isinstance(s, ast.GeneratorExp) else free(s)) if self.is_lexical(n)} - known
+        names -= {f"{a} of {s.name}" for a in defaults_of(s)} if isinstance(s, Defaulted) else NONE
         for outer in self.body:
             for n in ast.walk(outer):
                 at = getattr(n, "lineno", 0), getattr(n, "col_offset", 0)

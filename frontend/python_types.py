@@ -89,6 +89,20 @@ def record_fields(cls: type) -> tuple[str, ...] | None:
     return None
 
 
+def found_in(cls: type, name: str, behind: type | None = None) -> Any:
+    """What a class has of a name, or the classes `behind` one in its order, as `super()` looks; None for nothing."""
+    order = cls.__mro__
+    if behind in order:
+        order = order[order.index(behind) + 1:]
+    return next((vars(c)[name] for c in order if name in vars(c)), None)
+
+
+def has_own(cls: type, name: str, base: type, behind: type | None = None) -> bool:
+    """Has a class something else of this name than another one?"""
+    own = found_in(cls, name, behind)
+    return own is not None and own is not found_in(base, name, behind)
+
+
 def record_defaults(cls: type) -> dict[str, Any]:
     """The defaults of a record's fields; those that a factory makes are left out."""
     if dataclasses.is_dataclass(cls):
@@ -96,8 +110,8 @@ def record_defaults(cls: type) -> dict[str, Any]:
     return dict(getattr(cls, "_field_defaults", {}))
 
 
-def hints_of(cls: type) -> dict[str, Any]:
-    """The annotations of a class, evaluated where they are text."""
+def hints_of(cls: Any) -> dict[str, Any]:
+    """The annotations of a class or function, evaluated where they are text."""
     found = dict(getattr(cls, "__annotations__", {}))
     try:
         return typing.get_type_hints(cls)

@@ -24,6 +24,7 @@ from ..frontend import types as ty
 from ..frontend.builtins import document
 from ..frontend.builtins_prelude import index
 from ..frontend.elab_functions import Closure, is_mono
+from ..frontend.lexer import lex
 from ..frontend.parser import Reading, read
 from ..frontend.scopes import Binding, Scopes, Use
 from ..frontend.tainted import believable
@@ -54,16 +55,17 @@ class Analysis:
 
     def __init__(self, source: Source, folder: str | None, resolver: Resolver | None = None,
                  reading: Reading | None = None) -> None:
-        found = reading or read(source)
-        self.source = found.lexed.source
+        lexed = lex(source)
+        self.source = lexed.source
         self.imported: set[str] = set()
         self._resolver: Resolver = resolver or (lambda name: find_import(name, folder))
         self._folder = folder
         self._types: dict[tuple[int, int], set[str]] = {}
         self._front: Front | None = None
         self._others: dict[str, Analysis | None] = {}
+        found = reading or read(self.source)
         self.program = found.program
-        self.scopes = Scopes(self.program, found.lexed)
+        self.scopes = Scopes(self.program, lexed)
         self.errors: list[errors.Error] = list(found.errors)
         if not found.errors:
             self.errors = self._check()

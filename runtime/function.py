@@ -132,7 +132,7 @@ class Function:
             raise trimmed(e) from e.__cause__
 
     def _call(self, params: tuple[Param, ...], values: tuple[Any, ...], given: tuple[bool, ...]) -> Any:
-        reader = Reader(self._all.name, self._spans)
+        reader = Reader(self._all.name, self._spans, self._unit.own_member)
         types: list[shapes.Type] = []
         leaves: list[Any] = []
         usual = given is _ALL and self._declared_types is not None

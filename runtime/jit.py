@@ -46,6 +46,9 @@ def _refuse(function: object) -> NoReturn:
         raise errors.TypeError("DV0607", f"dv.jit takes a function, {function.__name__} is a class", help="decorate its methods")
     if isinstance(function, functools.partial):
         raise errors.TypeError("DV0607", "dv.jit takes a function, this is a functools.partial", help="write a lambda")
+    if isinstance(function, classmethod):
+        raise errors.TypeError("DV0607", f"dv.jit takes a function, {function.__name__} is a classmethod",
+                               help="make it a staticmethod, or a function; jitted functions can call classmethods")
     name = getattr(function, "__name__", type(function).__name__)
     if callable(function):
         raise errors.TypeError("DV0607", f"dv.jit takes a Python function, {name} has no Python text", help="write a lambda around it")

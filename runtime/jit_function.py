@@ -47,19 +47,48 @@ class Jitted(_Named):
 
     python: Any  # its FunctionType, or None; mypy takes a function that is an attribute for a method
 
-    def __init__(self, function: FunctionType, backend: str | None = None, fixed: dict[str, Any] | None = None) -> None:
-        """`fixed`: arguments that are known, functions."""
+    def __init__(self, function: FunctionType, backend: str | None = None, fixed: dict[str, Any] | None = None,
+                 cls: type | None = None) -> None:
+        """`fixed`: arguments that are known, functions; `cls`: the class whose method it is, where `self` says one above."""
         self.python = function
         self._backend = backend
         self._fixed_arguments = fixed or {}
+        self._class = cls
         self._programs: dict[object, Jitted] = {}
+        self._methods: dict[type, Jitted] = {}
         self._describe(function.__name__, function.__qualname__, function.__module__, function.__doc__,
                        _without(inspect.signature(function), self._fixed_arguments))
-        if not fixed:
+        if not fixed and cls is None:
             reader(lenient=True).build(function)
         self._behind: Callable[..., Any] = self._first
         self._takes_functions = not fixed and bool(called_parameters(find(function).node))
-        self.__call__ = self._dispatch if self._takes_functions else self._behind
+        self.__call__ = self._strictly(self._dispatch if self._takes_functions else self._behind)
+
+    @property
+    def _is_strict(self) -> bool:
+        """Has it parameters that go by name only, or by position only?"""
+        kinds = {p.kind for p in self.__signature__.parameters.values()}
+        return not self._fixed_arguments and not kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+
+    def _strictly(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The call, behind a look at arguments that go by name only, or by position only."""
+        if not self._is_strict:
+            return call
+        kinds = {n: p.kind for n, p in self.__signature__.parameters.items()}
+        only = {n for n, k in kinds.items() if k is inspect.Parameter.POSITIONAL_ONLY}
+        most = sum(k is not inspect.Parameter.KEYWORD_ONLY for k in kinds.values())
+
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            if len(args) > most and len(args) <= len(kinds):
+                rest = ", ".join(f"{n}=…" for n, k in kinds.items() if k is inspect.Parameter.KEYWORD_ONLY)
+                raise errors.TypeError("DV0606", f"{self.__name__} takes {most} argument{'s' * (most != 1)} by position, {len(args)} were given",
+                                       help=f"the rest goes by name: {rest}")
+            for n in only & kwargs.keys():
+                raise errors.TypeError("DV0606", f"{n} of {self.__name__} goes by position only", help="leave out its name")
+            return call(*args, **kwargs)
+
+        return checked
 
     def _describe(self, name: str, qualname: str, module: str, doc: str | None, signature: inspect.Signature) -> None:
         self._described = (name, qualname, module, doc, signature)
@@ -90,7 +119,7 @@ class Jitted(_Named):
     def _link(self) -> None:
         """Reads the function with all that it calls."""
         assert self.python is not None
-        built = reader().build(self.python, self._fixed_arguments)
+        built = reader().build(self.python, self._fixed_arguments, owner=self._class)
         unit = PythonUnit(built, self._backend, self.python)
         unit.fixed = self._fixed_arguments
         self._made(unit, tuple(v for _, v in built.hidden))
@@ -101,11 +130,11 @@ class Jitted(_Named):
         Function.__init__(self, unit, unit.built.entry, signature, plain=True, bound=hidden)
         self._describe(*described)
         self._behind = self.__call__
-        if unit.built.watched:
+        if unit.built.watched or self._is_strict:  # short ways are put in front of what is inside
             self._inner = _Named(unit, unit.built.entry, signature, plain=True, bound=hidden)
             self._ready = self._inner._ready
             self._behind = self._checking(unit, self._inner)
-        self.__call__ = self._dispatch if self._takes_functions else self._behind
+        self.__call__ = self._strictly(self._dispatch if self._takes_functions else self._behind)
 
     # ------------------------------------------------------------ calls that are more than a call
 
@@ -170,7 +199,7 @@ class Jitted(_Named):
         if key not in self._programs:
             while len(self._programs) >= MOST_PROGRAMS:
                 del self._programs[next(iter(self._programs))]
-            self._programs[key] = Jitted(self.python, self._backend, {n: detached(v) for n, v in functions.items()})
+            self._programs[key] = Jitted(self.python, self._backend, {n: detached(v) for n, v in functions.items()}, self._class)
         return self._programs[key]
 
     # ------------------------------------------------------------ what is made from it
@@ -239,6 +268,20 @@ class Jitted(_Named):
         """As a method: `self` is a record of the attributes that the function reads, as they are at each call."""
         return self if owner is None else _Method(self, owner)
 
+    def method_of(self, cls: type) -> Jitted:
+        """The method of a class: one that inherits it may have other methods that it calls, and other fields."""
+        return self._methods.get(cls) or self._new_method(cls)
+
+    @locked
+    def _new_method(self, cls: type) -> Jitted:
+        made = self
+        if self._attributes is None:
+            unit, (first, *_) = self.follow(), self._described[4].parameters
+            said = unit.built.hints.get(unit.built.spelled[first])
+            if said is not None and cls is not said and issubclass(cls, said):
+                made = Jitted(self.python, self._backend, self._fixed_arguments, cls)
+        return self._methods.setdefault(cls, made)
+
     @kept
     def _attributes(self) -> tuple[str, ...] | None:
         """The attributes of its first parameter that a method reads; None where the annotation says what it is."""
@@ -269,8 +312,8 @@ class _Method(Function):
 
     def _direct(self, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        function = self.function
         try:
+            function = self.function.method_of(type(self.owner))
             return function.__call__(function._record_of(self.owner), *args, **kwargs)
         except errors.Error as e:
             raise trimmed(e) from e.__cause__
@@ -283,8 +326,9 @@ class _Method(Function):
     @kept
     def whole(self) -> Function:
         """The function with its first argument given, which reads the object at each call."""
-        names = self.function._attributes
-        return self.function.bind((self.owner if names is None else _Self(self.owner, names),))
+        function = self.function.method_of(type(self.owner))
+        names = function._attributes
+        return function.bind((self.owner if names is None else _Self(self.owner, names),))
 
     def derived(self, text: str, signature: Signature, wrap: str = "") -> Function:
         return self.whole.derived(text, signature, wrap)
@@ -415,8 +459,8 @@ def _attributes(function: FunctionType, first: str) -> tuple[str, ...]:
 
 def _unpickled(unit: PythonUnit, hidden: tuple[object, ...], name: str, qualname: str, module: str, doc: str | None) -> Jitted:
     made = Jitted.__new__(Jitted)
-    made.python, made._backend = None, unit.backend
-    made._fixed_arguments, made._programs, made._takes_functions = {}, {}, False
+    made.python, made._backend, made._class = None, unit.backend, None
+    made._fixed_arguments, made._programs, made._methods, made._takes_functions = {}, {}, {}, False
     shown = inspect.Signature([inspect.Parameter(p.name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
                                for p in unit.signature(unit.built.entry).params[len(hidden):]])
     made._describe(name, qualname, module, doc, shown)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..compiler import errors
 from ..compiler.errors import Source
 from ..compiler.lock import kept, locked
-from ..frontend.python_types import list_levels, record_fields
+from ..frontend.python_types import has_own, list_levels, record_fields
 from . import shapes
 from .pipeline import Unit
 from .records import SumValue, Value, home_of, homes
@@ -41,6 +41,8 @@ class PythonUnit(Unit):
         self.names = tuple((w.place, w.name, w.value) for w in built.watched if isinstance(w.place, dict))
         """What names of modules stood for."""
         self.others = tuple(w for w in built.watched if not isinstance(w.place, dict))
+        self._same: dict[tuple[type, str, str], str | None] = {}
+        self.own_member = self._own_member if built.members else None
 
     def reword(self, e: errors.Error) -> None:
         from .jit_words import reword
@@ -66,6 +68,16 @@ class PythonUnit(Unit):
                 raise errors.TypeError("DV0607", f"`{name}` of {function} is a {what}: {e.message}", e.span,
                                        help="give np.array(…)" if depth else e.help) from None
             self._accepted.add((name, depth))
+
+    def _own_member(self, cls: type, record: str, path: str) -> str | None:
+        """What a class has otherwise than the one that the program knows: `record` is its type there, without a name if
+        its fields leave their types open; then the annotation of a parameter says it, or it is any class above."""
+        key = cls, record, path if not record else ""
+        if key not in self._same:
+            known = self.built.classes.get(record) if record else self.built.hints.get(path)
+            self._same[key] = next((name for base, name, behind in self.built.members if has_own(cls, name, base, behind)
+                                    and (base is known or known is None and issubclass(cls, base))), None)
+        return self._same[key]
 
     @locked
     def _adopt(self, cls: type[Value]) -> None:

@@ -60,6 +60,9 @@ class Described:
 class Unit:
     """A program and where it comes from; `folder` is where its imports and files are looked for."""
 
+    own_member: Callable[[type, str, str], str | None] | None = None
+    """What the class of an argument has otherwise than the class that the program was written for."""
+
     def __init__(self, source: Source, folder: str | None, backend: str | None = None) -> None:
         backend = backend or os.environ.get("DERIVANT_BACKEND") or "llvm"
         if backend not in BACKENDS:

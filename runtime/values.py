@@ -35,9 +35,12 @@ WIDENS = {
 class Reader:
     """Reads the arguments of one call; `sizes` collects what they say about the names of sizes."""
 
-    def __init__(self, function: str, spans: Callable[[], dict[str, Span]] = dict) -> None:
+    def __init__(self, function: str, spans: Callable[[], dict[str, Span]] = dict,
+                 own_member: Callable[[type, str, str], str | None] | None = None) -> None:
+        """`own_member` says what a class has otherwise than the one that the program was written for."""
         self.function = function
         self.spans = spans
+        self.own_member = own_member
         self.param = ""
         self.tangent = False
         self.sizes: dict[str, tuple[int, str]] = {}
@@ -207,12 +210,13 @@ class Reader:
 
     # ------------------------------------------------------------ records and sums
 
-    def _fields(self, value: Any, t: object, names: list[str], path: str) -> list[Any]:
+    def _fields(self, value: Any, t: shapes.Type, names: list[str], path: str) -> list[Any]:
         """The fields of a record, in order, from anything that has them."""
         with foreign(value, path, self.function):
             found = fields_of(value)
         if found is None:
             self._fail(path, t, value, f"give a dict or a record with {', '.join(names)}")
+        self._check_class(value, t.element if isinstance(t, Array) else t, path)
         missing = [n for n in names if n not in found]
         extra = [n for n in found if n not in names]
         if missing or extra:
@@ -220,7 +224,17 @@ class Reader:
             self._refuse(path, t, f"a record with {what}", f"its fields are {', '.join(names)}")
         return [found[n] for n in names]
 
-    def _columns(self, value: Any, names: list[str], t: object, path: str) -> list[Any]:
+    def _check_class(self, value: Any, t: shapes.Type, path: str) -> None:
+        """Refuses an object with methods of its own, where the program has those of another class."""
+        if self.own_member is None or isinstance(value, dict | Value) or not isinstance(t, Record):
+            return
+        own = self.own_member(type(value), t.name, path)
+        if own is not None:
+            cls = type(value).__name__
+            says = f", whose parameter says so: {path}: {cls}" if path == self.param else f", with types that say {cls}"
+            self._refuse(path, t.name or "a record", f"a {cls}, which has its own {own}", f"write a function for it{says}")
+
+    def _columns(self, value: Any, names: list[str], t: shapes.Type, path: str) -> list[Any]:
         """One array per field, from a record of arrays, a structured array or a list of records."""
         if isinstance(value, np.ndarray) and value.dtype.names:
             value = {n: value[n] for n in value.dtype.names}

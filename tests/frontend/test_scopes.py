@@ -39,8 +39,7 @@ def test_names_lead_to_their_bindings(name: str) -> None:
         text, at = text + m[1], m.end()
     text += MARKED[name][at:]
     source = Source("t.dv", text)
-    found = read(source)
-    scopes = Scopes(found.program, found.lexed)
+    scopes = Scopes(read(source).program, lex(source))
     bound: dict[str, object] = {}
     for line, col, word, number in marks:
         for place in (col, col + len(word)):
@@ -53,8 +52,7 @@ def test_names_lead_to_their_bindings(name: str) -> None:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.dv")), ids=lambda p: p.name)
 def test_every_name_of_the_examples_is_known(path: Path) -> None:
     source = Source(path.name, path.read_text())
-    found = read(source)
-    scopes = Scopes(found.program, found.lexed)
+    scopes = Scopes(read(source).program, lex(source))
     for t in lex(source).tokens:
         if t.type in ("NAME", "CNAME"):
             use = scopes.at(t.span.line, t.span.col)

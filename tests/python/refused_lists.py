@@ -57,9 +57,23 @@ def last_of_an_empty_list(n: int):
 
 
 @refused
-def extends(x):
+def extends_in_a_loop(m):
+    out = []
+    for row in m:
+        out.extend(row)  # DV0152 at out.extend: one by one
+    return out
+
+
+@refused
+def pops_inside(x):
+    xs = [x, 2 * x]
+    return xs.pop() + 1  # DV0152 at xs.pop: line of its own
+
+
+@refused
+def inserts(x):
     out = [x]
-    out.extend([x])  # DV0152 at out.extend: np.zeros
+    out.insert(0, x)  # DV0152 at out.insert: np.zeros
     return out
 
 
@@ -198,11 +212,6 @@ def text_for_a_number(x):
 @refused
 def factorial(n: int):
     return 1 if n < 2 else n * factorial(n - 1)  # DV0901 at factorial: loop
-
-
-@refused
-def default_that_reads_a_parameter(x):
-    return (lambda y, x=x: x * y)(2.0)  # DV0151 at lambda y: another name
 
 
 @refused

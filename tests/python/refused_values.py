@@ -193,8 +193,8 @@ def unknown_field_replaced(p: Numbers):
 
 
 @refused
-def classmethod_(p: Numbers):
-    return p.of(1.0)  # DV0153 at p.of: function
+def super_without_a_class(p):
+    return super().f(p)  # DV0151 at super(): self: "Class"
 
 
 @refused
