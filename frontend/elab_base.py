@@ -6,6 +6,7 @@ import difflib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn
 
 from ..compiler.build import Builder, defined
@@ -326,9 +327,14 @@ def meant(name: str, known: Iterable[str], member: str | None = None) -> str | N
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """The closest of the known names; one that differs in case alone, or else begins alike, is preferred."""
-    known = sorted(set(known))
-    same = [k for k in known if k.lower() == name.lower()]
-    close = same[:1] or difflib.get_close_matches(name, known, 4, 0.65)
+    return _closest(name, frozenset(known))
+
+
+@lru_cache(256)  # a name that is not there is often not there a thousand times
+def _closest(name: str, known: frozenset[str]) -> str | None:
+    ordered = sorted(known)
+    same = [k for k in ordered if k.lower() == name.lower()]
+    close = same[:1] or difflib.get_close_matches(name, ordered, 4, 0.65)
     if not close:
         return None
     alike = [c for c in close if c[:2] == name[:2]]
