@@ -57,6 +57,9 @@ class Ctor:
 
 
 class Patterns(Types):
+    choosing = False
+    """Whether patterns are arms of a `match`, which asks for no sizes."""
+
     # ------------------------------------------------ binding
 
     def bind_pattern(self, p: sx.Pattern, v: Value, env: Env) -> None:
@@ -109,8 +112,8 @@ class Patterns(Types):
     def tuple_items(self, v: Value, n: int, span: Span) -> Sequence[Value]:
         if isinstance(v, TupleV) and len(v.items) == n:
             return v.items
-        ours = span.source is not None and span.source.name == "<derived>"  # of a transform, which wants a pair
-        if isinstance(v, Leaf | ArrayV) and vs.axes_of(v) and not ours:
+        wants_tuple = self.choosing or span.is_derived  # as a transform does that wants a pair
+        if isinstance(v, Leaf | ArrayV) and vs.axes_of(v) and not wants_tuple:
             size = poly_of(vs.axes_of(v)[0])
             self.equate(size, poly_of(integer(n)), span, f"this pattern takes an array of {n} apart, this one is {vs.show_type(v)}",
                         checked=True, at_run_time=f"the pattern takes {n} elements, the array has {{0}}")
@@ -250,7 +253,11 @@ class Patterns(Types):
             return arms(0)
 
     def _check_arm(self, arm: sx.Arm, v: Value, env: Env) -> Sequence[Atom]:
-        self.pattern_test(arm.pattern, v, env)
+        before, self.choosing = self.choosing, True
+        try:
+            self.pattern_test(arm.pattern, v, env)
+        finally:
+            self.choosing = before
         return ()
 
     def missing(self, rows: list[list[sx.Pattern]], types: list[Type], env: Env) -> list[str] | None:
