@@ -1,4 +1,4 @@
-"""Calls in Python functions, and what `for` goes over."""
+"""Calls in Python functions."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import dataclasses
 import inspect
 from collections.abc import Sequence
 from types import FunctionType, MethodType
-from typing import Any, NoReturn
+from typing import Any
 
 from ..compiler.errors import Span
 from . import syntax as sx
 from .elab_base import did_you_mean
-from .python_records import Records, is_static
+from .python_records import is_static
 from .python_scope import MISSING, block, call, number
+from .python_sequences import Sequences
 from .python_tables import SHORT, Known, Rule, home_of, known_function, methods, module_functions
 from .python_types import hints_of, record_defaults, record_fields
 
-Gen = sx.GenBelow | sx.GenRange | sx.GenIn
 INSTEAD = {
     "print": "return what is to be seen", "sorted": "write np.sort(v), ascending",
     "isinstance": "use match", "input": "give it as an argument", "open": "read the file before the call",
@@ -38,14 +38,8 @@ OF_ITEMS = frozenset({"sum", "min", "max", "any", "all", "math.prod", "math.fsum
 TYPES = {"float": "f64", "int": "i64", "bool": "bool", "float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32"}
 
 
-class Calls(Records):
-    def expr(self, node: ast.expr) -> sx.Expr:
-        raise NotImplementedError
-
+class Calls(Sequences):
     def comprehension(self, elt: ast.expr, generators: Sequence[ast.comprehension], node: ast.expr) -> tuple[sx.Expr, sx.Gens]:
-        raise NotImplementedError
-
-    def literal(self, node: ast.expr | None) -> int | None:
         raise NotImplementedError
 
     def is_bool(self, node: ast.expr) -> bool:
@@ -62,10 +56,6 @@ class Calls(Records):
 
     def list_depth(self, node: ast.expr) -> int:
         raise NotImplementedError
-
-    def fresh(self, name: str) -> str:
-        """A name of the language that no name of Python is spelled as."""
-        return self.spelled(f"{name} ")
 
     # ------------------------------------------------ calls
 
@@ -403,171 +393,6 @@ class Calls(Records):
                     self.refuse(k.value, f"{k.arg} of {name} must be written out here")
             args.append(sx.Arg(span, "wrt", wrt[0] if len(wrt) == 1 else sx.Tuple(span, tuple(wrt))))
         return sx.Call(span, self.builtin(name, node), tuple(args), None)
-
-    # ------------------------------------------------ what `for` goes over
-
-    def iterator(self, node: ast.Call, value: object) -> sx.Expr:
-        """`range(n)`, `zip(a, b)`, … as a value."""
-        span = self.at(node)
-        if value is map:
-            return call(span, self.builtin("map", node), *map(self.expr, node.args))
-        if value is range:
-            return self.numbers([self.expr(a) for a in node.args], span)
-        return self.sequence(node)
-
-    def numbers(self, args: Sequence[sx.Expr], span: Span) -> sx.Expr:
-        """`range(…)` as an array of integers."""
-        k = self.fresh("k")
-        if len(args) == 1:
-            return sx.Comp(span, sx.Name(span, k), sx.Gens(span, (sx.GenBelow(span, k, args[0]),), None))
-        gen = sx.GenRange(span, k, args[0], args[1], args[2] if len(args) == 3 else None)
-        return sx.Comp(span, sx.Name(span, k), sx.Gens(span, (gen,), None))
-
-    def items(self, node: ast.expr) -> sx.Expr | None:
-        """The items of a tuple as an array; None for anything else."""
-        span = self.at(node)
-        if isinstance(node, ast.Tuple):
-            return sx.ArrayLit(span, tuple(map(self.expr, node.elts)))
-        cls = self.class_of(node)
-        if cls is not None and issubclass(cls, tuple):
-            whole = self.expr(node)
-            return sx.ArrayLit(span, tuple(sx.Field(span, whole, f) for f in record_fields(cls) or ()))
-        if isinstance(node, ast.Name) and self.is_lexical(node.id):
-            base = self.expr(node)
-            found = [sx.IndexE(span, base, (number(k, span),)) for k in range(self.tuples.get(node.id, 0))]
-            return sx.ArrayLit(span, tuple(found)) if found else None
-        if isinstance(node, ast.Name) and isinstance(value := self.static(node), tuple):
-            return self.linker.value(value, node.id, span, self.used, as_array=True)
-        return None
-
-    def sequence(self, node: ast.expr) -> sx.Expr:
-        """Something that a generator goes over, as an array."""
-        span = self.at(node)
-        found = self.items(node)
-        if found is not None:
-            return found
-        value = self.static(node.func) if isinstance(node, ast.Call) else None
-        if isinstance(node, ast.Call) and value in (zip, enumerate, reversed):
-            args = [self.sequence(a) for a in node.args]
-            if value is zip:
-                return call(span, self.builtin("zip", node), *args)
-            if value is reversed:
-                return call(span, self.builtin("reverse", node), *args)
-            count: sx.Expr = call(span, self.builtin("iota", node), call(span, self.builtin("len", node), args[0]))
-            start = node.args[1] if len(node.args) == 2 else next((k.value for k in node.keywords if k.arg == "start"), None)
-            if start is not None:
-                count = sx.Chain(span, self.expr(start), (("+", count),))
-            return call(span, self.builtin("zip", node), count, args[0])
-        static = self.static(node)
-        if isinstance(static, dict | str | set):
-            self.refuse(node, f"a {type(static).__name__} can't be gone over", "go over an array")
-        if static is not MISSING and not isinstance(node, ast.Call):
-            return self.linker.value(static, ast.unparse(node), span, self.used, as_array=True)
-        return self.expr(node)
-
-    def generator(self, target: ast.expr, source: ast.expr, *, loop: bool) -> tuple[Gen, list[sx.Let]]:
-        """What `for target in source` is, with `let`s that stand first in the body."""
-        span = self.at(target).to(self.at(source))
-        value = self.static(source.func) if isinstance(source, ast.Call) else None
-        if isinstance(source, ast.Call) and value is range:
-            return self.range_(target, source, span, loop=loop)
-        if isinstance(source, ast.Call) and value is reversed and len(source.args) == 1:
-            inner = source.args[0]
-            if isinstance(inner, ast.Call) and self.static(inner.func) is range:
-                return self.backwards(target, inner, span, loop=loop)
-        if isinstance(source, ast.Call) and value is enumerate and len(source.args) == 1 and not source.keywords \
-                and isinstance(source.args[0], ast.Name) and self.is_lexical(source.args[0].id) \
-                and isinstance(target, ast.Tuple) and len(target.elts) == 2 and isinstance(target.elts[0], ast.Name):
-            xs, name = self.expr(source.args[0]), self.spelled(target.elts[0].id)
-            where = self.at(target.elts[0])
-            item = sx.IndexE(where, xs, (sx.Name(where, name),))
-            let = sx.Let(span, self.pattern(target.elts[1]), None, item)
-            return sx.GenBelow(span, name, call(span, self.builtin("len", source), xs)), [let]
-        return sx.GenIn(span, self.pattern(target), self.sequence(source)), []
-
-    def range_(self, target: ast.expr, node: ast.Call, span: Span, *, loop: bool) -> tuple[Gen, list[sx.Let]]:
-        name = self.loop_name(target)
-        if node.keywords or not 1 <= len(node.args) <= 3:
-            self.refuse(node, "range takes one to three numbers")
-        args = node.args
-        if len(args) == 1:
-            return sx.GenBelow(span, name, self.expr(args[0])), []
-        step = self.literal(args[2]) if len(args) == 3 else 1
-        if step is None or step > 0:
-            if step == 1 and self.literal(args[0]) == 0:
-                return sx.GenBelow(span, name, self.expr(args[1])), []
-            by = None if step == 1 else self.expr(args[2])
-            return sx.GenRange(span, name, self.expr(args[0]), self.expr(args[1]), by), []
-        if step == 0:
-            self.refuse(args[2], "a step of 0")
-        match args[0]:
-            case ast.BinOp(left=n, op=ast.Sub(), right=ast.Constant(value=1)) if loop and step == self.literal(args[1]) == -1:
-                return sx.GenBelow(span, name, self.expr(n), True), []
-        lo, hi = self.expr(args[0]), self.expr(args[1])
-        count: sx.Expr = sx.Chain(span, lo, (("-", hi),))
-        if step != -1:
-            count = sx.Chain(span, sx.Chain(span, lo, (("-", hi), ("+", number(-step - 1, span)))), (("//", number(-step, span)),))
-        return self.counted(name, lo, -step, count, span)
-
-    def backwards(self, target: ast.expr, node: ast.Call, span: Span, *, loop: bool) -> tuple[Gen, list[sx.Let]]:
-        """`reversed(range(…))`."""
-        args = node.args
-        if len(args) > 2 or node.keywords:
-            self.refuse(node, "reversed of a range with a step", "write the range from its end: range(hi, lo, -step)")
-        if len(args) == 1 and loop:
-            return sx.GenBelow(span, self.loop_name(target), self.expr(args[0]), True), []
-        lo = number(0, span) if len(args) == 1 else self.expr(args[0])
-        hi = self.expr(args[-1])
-        last = sx.Chain(span, hi, (("-", number(1, span)),))
-        return self.counted(self.loop_name(target), last, 1, sx.Chain(span, hi, (("-", lo),)), span)
-
-    def steps(self, node: ast.Call, args: list[sx.Expr]) -> sx.Expr:
-        """`np.arange` of floats, as NumPy counts them: ceil((stop - start) / step) times start + k * ((start + step) - start)."""
-        span = self.at(node)
-        start, stop, step = args if len(args) == 3 else [*args, number(1.0, span)] if len(args) == 2 else \
-            [number(0.0, span), args[0], number(1.0, span)]
-        lets = []
-        for name, value in (("start", start), ("stop", stop), ("step", step)):
-            made = call(span, self.builtin("f64", node), value)
-            lets.append(sx.Let(span, sx.PName(span, self.fresh(name)), None, made))
-        first, last, by = (sx.Name(span, self.fresh(n)) for n in ("start", "stop", "step"))
-        k = self.fresh("k")
-        many = sx.Chain(span, sx.Chain(span, last, (("-", first),)), (("/", by),))
-        count = call(span, self.builtin("max", node), call(span, self.builtin("ceil", node), many), number(0, span))
-        delta = sx.Chain(span, sx.Chain(span, first, (("+", by),)), (("-", first),))
-        item = sx.Chain(span, first, (("+", sx.Chain(span, sx.Name(span, k), (("*", delta),))),))
-        return block(lets, sx.Comp(span, item, sx.Gens(span, (sx.GenBelow(span, k, count),), None)))
-
-    def counted(self, name: str, first: sx.Expr, step: int, count: sx.Expr, span: Span) -> tuple[Gen, list[sx.Let]]:
-        """A name that counts down from `first`."""
-        k = self.fresh("k")
-        back: sx.Expr = sx.Name(span, k)
-        if step != 1:
-            back = sx.Chain(span, number(step, span), (("*", back),))
-        let = sx.Let(span, sx.PName(span, name), None, sx.Chain(span, first, (("-", back),)))
-        return sx.GenBelow(span, k, count), [let]
-
-    def loop_name(self, target: ast.expr) -> str:
-        if isinstance(target, ast.Name):
-            return self.spelled(target.id)
-        self.refuse(target, "range gives one number at a time", "write one name")
-
-    def pattern(self, target: ast.expr) -> sx.Pattern:
-        """The pattern of an assignment to names."""
-        match target:
-            case ast.Name(id=name):
-                return sx.PName(self.at(target), self.spelled(name))
-            case ast.Tuple(elts=elts) | ast.List(elts=elts):
-                for e in elts:
-                    if isinstance(e, ast.Starred):
-                        self.refuse(e, "* in an assignment is not in the language", "take the parts by index: a[0], a[1:]")
-                if len(elts) < 2:
-                    self.refuse(target, "a tuple of one is not in the language", "write a[0]")
-                return sx.PTuple(self.at(target), tuple(map(self.pattern, elts)))
-        self.no_pattern(target)
-
-    def no_pattern(self, target: ast.expr) -> NoReturn:
-        self.refuse(target, f"{ast.unparse(target)} can't be assigned to here", "assign to names")
 
 
 def items(e: sx.Expr) -> Sequence[sx.Expr]:

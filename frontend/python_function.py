@@ -14,11 +14,12 @@ import numpy as np
 from ..compiler.errors import Span, TypeError
 from . import syntax as sx
 from .python_alias import Aliases
-from .python_flow import NONE, Live, ReturnsOfLoops, assigned, bound, defaults_of, exits, hoisted, late, parameters
+from .python_flow import NONE, Live, assigned, bound, defaults_of, exits, hoisted, late, parameters
 from .python_iterators import Iterators
 from .python_lists import appending
 from .python_loops import Loops
 from .python_ranks import Ranks
+from .python_returns import ReturnsOfLoops
 from .python_scope import MISSING, Environment, Frame, Linker, call
 from .python_source import Found, Text
 from .python_stmts import Leave

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from ..compiler.errors import Span
 from . import syntax as sx
-from .python_calls import Gen
 from .python_flow import (
     NONE,
     Live,
@@ -31,6 +30,7 @@ from .python_flow import (
 )
 from .python_lists import Extend, Growth, Rewriting, appends, comprehension, renewed, set_
 from .python_scope import block, call, number
+from .python_sequences import Gen
 from .python_stmts import End, Leave, Statements, Stmt
 
 Looped = TypeVar("Looped", bound=ast.stmt)
