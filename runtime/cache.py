@@ -4,9 +4,9 @@
     entry = cache.get(key)                    # (manifest, code) or None
     cache.put(key, manifest, code)            # never raises
 
-A file is a magic line, the SHA-256 of the rest, the length of the manifest, the manifest (JSON) and the
-code.  Files appear by renaming, so a reader sees whole ones; whatever can't be read or does not match
-its checksum counts as absent.  Beyond the size limit the entries that were not used for longest go.
+A file is a magic line, the SHA-256 of its name and the rest, the length of the manifest, the manifest
+(JSON) and the code.  Files appear by renaming, so a reader sees whole ones; whatever can't be read, does
+not match its checksum or stands under another name than it was given counts as absent.  Beyond the size limit the entries that were not used for longest go.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .. import __version__
 from ..compiler.abi import ABI_VERSION
 
 LIMIT = 1 << 30
-_MAGIC = b"derivant object 1\n"
+_MAGIC = b"derivant object 2\n"
 _SUFFIX = ".dvo"
 _EVERY = 16  # the size of the whole is looked at after so many new entries
 
@@ -75,7 +75,7 @@ class Cache:
         path = self.file(key)
         try:
             with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as f:  # a pipe in its place must not wait
-                found = _decode(f.read())
+                found = _decode(path.stem, f.read())
         except OSError:
             return None
         # A damaged entry makes place for a new one; otherwise it is marked as used.
@@ -94,7 +94,7 @@ class Cache:
         temp = path.with_name(f"{path.stem}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
         try:
             try:
-                temp.write_bytes(_encode(manifest, code))
+                temp.write_bytes(_encode(path.stem, manifest, code))
                 temp.replace(path)
             except OSError:
                 temp.unlink(missing_ok=True)
@@ -165,18 +165,24 @@ def _prepare(path: Path) -> bool:
     return not s.st_mode & 0o022
 
 
-def _encode(manifest: dict[str, Any], code: bytes) -> bytes:
+def _encode(name: str, manifest: dict[str, Any], code: bytes) -> bytes:
     text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode()
     rest = struct.pack("<Q", len(text)) + text + code
-    return _MAGIC + hashlib.sha256(rest).digest() + rest
+    return _MAGIC + _checksum(name, rest) + rest
 
 
-def _decode(data: bytes) -> tuple[dict[str, Any], bytes] | None:
+def _checksum(name: str, rest: bytes | memoryview) -> bytes:
+    h = hashlib.sha256(name.encode())
+    h.update(rest)
+    return h.digest()
+
+
+def _decode(name: str, data: bytes) -> tuple[dict[str, Any], bytes] | None:
     start = len(_MAGIC) + 32
     if not data.startswith(_MAGIC) or len(data) < start + 8:
         return None
     rest = memoryview(data)[start:]
-    if hashlib.sha256(rest).digest() != data[len(_MAGIC) : start]:
+    if _checksum(name, rest) != data[len(_MAGIC) : start]:
         return None
     (length,) = struct.unpack_from("<Q", rest)
     try:

@@ -102,13 +102,21 @@ def test_damaged_entries_are_compiled_again(cache: Cache, damage: str) -> None:
     elif damage == "magic":
         data[0] ^= 1
     elif damage == "length":
-        data[len(b"derivant object 1\n") + 32] ^= 255
+        data[len(b"derivant object 2\n") + 32] ^= 255
     else:
         data = bytearray(os.urandom(500))
     path.write_bytes(data)
     f = native.native_cached(b"key", doubled, cache=cache)
     np.testing.assert_array_equal(f([[1.0]])[0], [2.0])
     native.native_cached(b"key", never, cache=cache)
+
+
+def test_entries_under_another_name_are_compiled_again(cache: Cache) -> None:
+    native.native_cached(b"one", doubled, cache=cache)
+    (one,) = cache.path.glob("*.dvo")
+    cache.file(b"two" + bytes([2])).write_bytes(one.read_bytes())
+    with pytest.raises(AssertionError):
+        native.native_cached(b"two", never, cache=cache)
 
 
 def test_sound_entry_with_a_strange_manifest(cache: Cache) -> None:

@@ -27,7 +27,7 @@ def test_json(cache: Path) -> None:
     assert stat.S_IMODE(cache.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"derivant object 1\n", b"\xff\xfe" * 100])
+@pytest.mark.parametrize("damage", [b"", b"{", b"derivant object 2\n", b"\xff\xfe" * 100])
 def test_damaged_entries_are_absent(cache: Path, damage: bytes) -> None:
     store.write_json("a", [1])
     for path in files(cache):
