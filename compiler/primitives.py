@@ -325,7 +325,7 @@ _elementary("erf", ev.scipy_special("erf"), lambda x, r: (2 / math.sqrt(math.pi)
 _elementary("erfc", ev.scipy_special("erfc"), lambda x, r: (-2 / math.sqrt(math.pi)) * (-(x * x)).f("exp"), cost=60,
             ulp=32)
 _elementary("gamma", ev.scipy_special("gamma"), lambda x, r: r * x.f("digamma"), cost=60, ulp=64, llvm="tgamma")
-_elementary("lgamma", ev.scipy_special("gammaln"), lambda x, r: x.f("digamma"), sympy="loggamma(x)", cost=60, ulp=64,
+_elementary("lgamma", ev.lgamma, lambda x, r: x.f("digamma"), sympy="loggamma(x)", cost=60, ulp=64,
             note="log |gamma(x)|; the libm function writes a global sign, use the reentrant form")
 _elementary("digamma", ev.scipy_special("digamma"),
             lambda x, r: F(x.b, x.b.prim("polygamma", Const(1, "i64"), x.atom)), sympy="polygamma(0, x)", cost=60,

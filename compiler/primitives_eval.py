@@ -30,6 +30,15 @@ def scipy_special(name: str) -> Callable[..., Any]:
     return call
 
 
+_GAMMALN = scipy_special("gammaln")
+
+
+def lgamma(x: Any) -> Any:
+    """log |gamma(x)|; scipy's is infinite for all subnormal numbers."""
+    tiny = x != 0 and abs(x) < np.finfo(x.dtype).tiny
+    return -np.log(abs(x)) if tiny else _GAMMALN(x)
+
+
 def floordiv(x: Any, y: Any) -> Any:
     """Python's: the quotient rounded towards minus infinity."""
     if isinstance(x, np.integer) and y == 0:

@@ -53,6 +53,10 @@ def split(elab: Elaborator, span: Span, key: Value, n: Value) -> Value:
     return _drawn(elab, "split", "random_split", key, [n], span)
 
 
+HIGHEST = 12
+"""The order of `taylor`: each derivative of a derivative is about twice the program."""
+
+
 @builtin("taylor", "f, x, dx, k", "the coefficients 0 … k of t ↦ f(x + t * dx)")
 def taylor(elab: Elaborator, span: Span, f: Value, x: Value, dx: Value, k: Value) -> Value:
     from .transforms import prime
@@ -61,6 +65,8 @@ def taylor(elab: Elaborator, span: Span, f: Value, x: Value, dx: Value, k: Value
     order = literal(k)
     if order is None or order < 0:
         elab.type_error("DV0306", f"taylor: k must be a literal integer, not negative, this is {vs.show_type(k)}", span)
+    if order > HIGHEST:
+        elab.type_error("DV0306", f"taylor: k is at most {HIGHEST} as yet, this is {order}", span)
     point = [_floats(elab, v) for v in elab.point("taylor", fn, x, span)]
     along = [_floats(elab, v) for v in elab.point("taylor", fn, dx, span)]
 

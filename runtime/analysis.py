@@ -19,6 +19,7 @@ from itertools import pairwise
 
 from ..compiler import errors
 from ..compiler.errors import Source, Span
+from ..compiler.lock import kept
 from ..frontend import syntax as sx
 from ..frontend import types as ty
 from ..frontend.builtins import document
@@ -55,23 +56,25 @@ class Analysis:
 
     def __init__(self, source: Source, folder: str | None, resolver: Resolver | None = None,
                  reading: Reading | None = None) -> None:
-        lexed = lex(source)
-        self.source = lexed.source
+        found = reading or read(source)
+        self.source = found.program.span.source or source
         self.imported: set[str] = set()
         self._resolver: Resolver = resolver or (lambda name: find_import(name, folder))
         self._folder = folder
         self._types: dict[tuple[int, int], set[str]] = {}
         self._front: Front | None = None
         self._others: dict[str, Analysis | None] = {}
-        found = reading or read(self.source)
         self.program = found.program
-        self.scopes = Scopes(self.program, lexed)
         self.errors: list[errors.Error] = list(found.errors)
         if not found.errors:
             self.errors = self._check()
         else:
             with suppress(Exception):  # half a program: whatever its types are good for
                 self._elaborate_rest(found)
+
+    @kept
+    def scopes(self) -> Scopes:
+        return Scopes(self.program, lex(self.source))
 
     def _elaborate_rest(self, found: Reading) -> None:
         """What can be read, with those of its errors that are no consequences."""
