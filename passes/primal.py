@@ -86,14 +86,15 @@ class Primal:
             self.env[s.vars[0]] = self.b.index(column, *at, safe=True, name=s.vars[0].name)
             return
         mixed = any(v in self.linear for v in s.vars)
-        if not mixed and not any(map(self.wants, s.vars)):
-            return
+        wanted = any(map(self.wants, s.vars))
+        if not mixed and not wanted and (self.replay or not any(map(has_effects, regions(op)))):
+            return  # a loop of asserts has no results, but runs
         if isinstance(op, Loop):
-            if mixed or self.inside(s) or self.touched(s):
+            if mixed or not wanted or self.inside(s) or self.touched(s):
                 self.primal_loop(s, op, pending if mixed else None)
                 return
         elif isinstance(op, If):
-            if mixed or self.inside(s) or self.touched(s):
+            if mixed or not wanted or self.inside(s) or self.touched(s):
                 self.primal_if(s, op)
                 if mixed and pending is not None:
                     pending.append(Pending(s))

@@ -128,3 +128,41 @@ def test_errors_of_types_say_it() -> None:
     text = "def f(x, b) = x + b[2]\ndef g(x: f64, b: f64[2]) -> f64 =\n  grad(f)(x, b)\n"
     found = error(dv.compile, text)
     assert found.code == "DV0315" and found.notes == ("in grad(f), from line 3",)
+
+
+CHECKED = """\
+def checked(x: f64) -> f64 =
+  assert x < 5, "{x} is too large"
+  x / 2
+def once(v: f64[n]) -> f64 = sum([checked(x) for x in v]**2)
+def both(v: f64[n]) -> f64 =
+  let a = if v[0] > 0 then [checked(x) for x in v] else [2 * x for x in v]
+  v[0] * sum(a**3)
+def matrix(v: f64[n]) -> f64 = norm([[checked(x) * y for y in v] for x in v])
+def pairs(v: f64[n]) -> f64 = sum(a * b for (a, b) in [(checked(x), x) for x in v])
+def sums(v: f64[n]) -> f64 = sum(cumsum(map(checked, v))**2)
+def steps(v: f64[n]) -> f64 = sum(loop a = v for i < 3 do [1.5 * checked(x) for x in a])
+def valued(v: f64[n]) -> (f64, f64[n]) = value_and_grad(once)(v)
+"""
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter"])
+@pytest.mark.parametrize("name", ["once", "both", "matrix", "pairs", "sums", "steps"])
+def test_what_a_function_asserts_holds_for_its_derivatives(name: str, backend: str) -> None:
+    """Also where a derivative reads nothing of the loop that asserts."""
+    f = getattr(dv.compile(CHECKED, backend=backend), name)
+    good, bad = np.array([1.0, 3.0]), np.array([1.0, 9.0])
+    for g in (f, dv.grad(f), dv.value_and_grad(f), dv.hessian(f), dv.grad(lambda v: dv.grad(f)(v)[0])):
+        g(good)
+        found = error(g, bad)
+        assert found.code == "DV0507" and "is too large" in found.message
+    slope = dv.grad(f)(good)
+    h = 1e-6
+    for k, e in enumerate(np.eye(2)):
+        assert slope[k] == pytest.approx((f(good + h * e) - f(good - h * e)) / (2 * h), rel=1e-6)
+
+
+def test_value_and_gradient_inside_the_language_keep_the_assert() -> None:
+    module = dv.compile(CHECKED)
+    assert error(module.valued, np.array([1.0, 9.0])).notes == ("in value_and_grad(once), from line 12",)
+    assert module.valued(np.array([1.0, 3.0]))[0] == 2.5
