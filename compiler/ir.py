@@ -319,9 +319,9 @@ class Prov:
         return self.spans[0] if self.spans else None
 
     def within(self, outer: tuple[Asked, ...]) -> Prov:
-        """The same as a part of these derivatives; of those asked for in one place the outermost counts."""
-        places = {id(a.span) for a in outer}
-        return replace(self, asked=(*(a for a in self.asked if id(a.span) not in places), *outer)[:MOST_ASKED])
+        """The same as a part of these derivatives, too: a hessian is one, though its gradient is another."""
+        known = {id(a) for a in outer}
+        return replace(self, asked=(*(a for a in self.asked if id(a) not in known), *outer)[:MOST_ASKED])
 
     @property
     def notes(self) -> tuple[str, ...]:

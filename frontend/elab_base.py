@@ -264,6 +264,7 @@ class Base:
             self.type_error("DV0320", f"a chain of {MAX_CHAIN} instantiations: {' → '.join(shown)}", span,
                             help="functions that take functions are compiled away; this one never ends")
         self.chain.append((name, key, span))
+        wanted, self.wanted = self.wanted, None
         try:
             yield
         except Error as e:
@@ -272,6 +273,7 @@ class Base:
             raise
         finally:
             self.chain.pop()
+            self.wanted = wanted
 
 
 def depends_on_itself(name: str, span: Span) -> NameError:

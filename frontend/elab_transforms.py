@@ -50,7 +50,7 @@ class Lifted:
 class Transforms(Indexing):
     @contextmanager
     def asking(self, what: str, span: Span) -> Iterator[None]:
-        """What is lifted inside is for this derivative, also in the words of errors; of one place the outermost counts."""
+        """What is lifted inside is for this derivative, also in the words of errors; one that is a part of another stands for it."""
         before = self.wanted
         if span is not self.outside and (before is None or before.span is not span):
             self.wanted = Asked(what, span)

@@ -368,6 +368,12 @@ def load_module(source: Source, resolver: Resolver | None = None, *, prelude: bo
     else:
         get, names = TRANSFORMS.get, TRANSFORMS.keys  # type: ignore[assignment]
     module = Module(program if program is not None else parse(source), source.name, elab, resolver, {}, get, names)
+    missing: list[Error] = []
     for i in dict.fromkeys(module.imports.values()):
-        module.import_module(i.module, i.span)
+        try:
+            module.import_module(i.module, i.span)
+        except Error as e:
+            missing += e.errors
+    if missing:
+        raise bundle(missing)
     return module

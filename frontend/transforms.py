@@ -122,7 +122,8 @@ def prime(elab: Elaborator, fn: Value, span: Span) -> Value:
                 elab.type_error("DV0401", f"{fn.name}' takes one float, this is {vs.show_type(x)}", at)
             elab.type_error("DV0402" if x.kind not in FLOATS else "DV0401",
                             f"{fn.name}' takes one float, this is {vs.show_type(x)}", at,
-                            help=f"declare x: f64 and {fn.name} lifts" if x.kind in FLOATS else None)
+                            help=None if x.kind not in FLOATS else f"declare x: f64 and {fn.name} lifts" if isinstance(fn, Closure)
+                            and fn.code.top else "make it a `def f(x: f64)`, which lifts, or write [… for x in …]")
         found = given(elab, fn, x, at)
         if found is not None and vs.has_function(found):
             return pointwise(elab, fn, found, x, at)

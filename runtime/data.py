@@ -104,8 +104,9 @@ def read_argument(text: str, t: shapes.Type, name: str, folder: str = "") -> Any
     text = text.strip()
     if is_path(text):
         return read_file(os.path.join(folder, text) if folder else text, t, name)
-    value = _literal(text, name)
-    return fit_literal(value, t)
+    if isinstance(t, Sum) and any(text == c for c, _ in t.ctors):
+        return fit_literal(text, t)
+    return fit_literal(_literal(text, name), t)
 
 
 def _literal(text: str, name: str) -> Any:
@@ -154,8 +155,8 @@ def _short(text: str) -> str:
 
 
 def fit_literal(value: Any, t: shapes.Type) -> Any:
-    """Literals take the width that is asked for (`0.1` for an f32 is one), `{"Box": [1, 2]}` is `Box(1, 2)`; all
-    else is left alone."""
+    """Literals take the width that is asked for (`0.1` for an f32 is one), `{"Box": [1, 2]}` is `Box(1, 2)`, `"Point"`
+    that constructor; all else is left alone."""
     match t:
         case Scalar("f32"):
             return np.float32(value) if type(value) in (int, float) else value
@@ -172,16 +173,18 @@ def fit_literal(value: Any, t: shapes.Type) -> Any:
             return tuple(fit_literal(v, s) for v, s in zip(value, items, strict=True))
         case Array(element, sizes) if isinstance(value, list) and len(sizes) == 1 and not isinstance(element, Scalar):
             return [fit_literal(v, element) for v in value]
-        case Sum(name, ctors) if isinstance(value, dict) and len(value) == 1:
-            ((ctor, payload),) = value.items()
-            tags = [k for k, (c, p) in enumerate(ctors) if c == ctor and isinstance(payload, list) and len(p) == len(payload)]
-            if tags:
-                parts = zip(payload, ctors[tags[0]][1], strict=True)
-                cls = ctor_class(name, tuple((c, len(p)) for c, p in ctors), tags[0])
-                return cls(*(fit_literal(v, s) for v, s in parts))
+        case Sum(name, ctors) if isinstance(value, str) or isinstance(value, dict) and len(value) == 1:
+            ctor, payload = (value, []) if isinstance(value, str) else next(iter(value.items()))
+            tag = next((k for k, (c, _) in enumerate(ctors) if c == ctor), None)
+            types = () if tag is None else ctors[tag][1]
+            if not isinstance(payload, list) or len(payload) != len(types):
+                payload = [payload]  # the only one, without brackets
+            if tag is not None and len(payload) == len(types):
+                cls = ctor_class(name, tuple((c, len(p)) for c, p in ctors), tag)
+                return cls(*(fit_literal(v, s) for v, s in zip(payload, types, strict=True)))
         case Record(_, fields) if isinstance(value, dict):
-            types = dict(fields)
-            return {f: fit_literal(v, types[f]) if f in types else v for f, v in value.items()}
+            known = dict(fields)
+            return {f: fit_literal(v, known[f]) if f in known else v for f, v in value.items()}
     return value
 
 

@@ -253,7 +253,7 @@ class Reader:
     def _sum(self, value: Any, t: Sum, path: str, out: list[Any]) -> None:
         given = self._constructed(value, t, path)
         if given is None:
-            self._fail(path, t, value, f"one of {', '.join(c for c, _ in t.ctors)}")
+            self._fail(path, t, value, f"one of {_constructors(t)}, of this program; as JSON {_as_json(t)}")
         out.append(given[0])
         for tag, (ctor, payload) in enumerate(t.ctors):
             for i, s in enumerate(payload):
@@ -292,6 +292,14 @@ class Reader:
         for k, leaf in enumerate(shapes.leaves(element)):
             flat = np.array([row[k] for row in rows], DTYPES[leaf.kind])
             out.append(flat.reshape(cells.shape + flat.shape[1:]))
+
+
+def _constructors(t: Sum) -> str:
+    return ", ".join(f"{c}({', '.join(map(str, payload))})" if payload else c for c, payload in t.ctors)
+
+
+def _as_json(t: Sum) -> str:
+    return next((f'{{"{c}": […]}}' for c, payload in t.ctors if payload), f'"{t.ctors[0][0]}"')
 
 
 @contextlib.contextmanager
