@@ -24,6 +24,7 @@ from .api import Module
 from .highlight import as_html, value_html
 from .session import Session
 from .session_types import INTERRUPTED, Reply
+from .snapshot import Snapshot
 
 
 class CellError(Exception):
@@ -44,20 +45,29 @@ class Derivant(Magics):  # type: ignore[misc]  # IPython has no types
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self.session = Session(write=print)
+        self.shared: dict[str, Any] = {}
 
     @line_cell_magic  # type: ignore[untyped-decorator]
     def derivant(self, line: str, cell: str | None = None) -> None:
         """Declarations, expressions and commands of the language: `%derivant 1 + 1`, or a cell under `%%derivant`."""
-        before = dict(self.session.unit.items)
+        before = self.session.unit
         failed = None
         text, first = (line, 1) if cell is None else (f"{line}\n{cell}", 1) if line.strip() else (cell, 2)
         for reply in self.session.feed(text, name=cell_name(), line=first):
             failed = reply.error
             if failed is None:
                 show(reply, self.session)
-        self._share({n for key, i in self.session.unit.items.items() if before.get(key) is not i for n in i.names})
+        self._share(self._changed(before))
         if failed is not None:
             raise Interrupted(failed.span) if failed.code == INTERRUPTED else CellError(failed)
+
+    def _changed(self, before: Snapshot) -> set[str]:
+        """What is declared anew, and what depends on that and still has its name in Python."""
+        unit = self.session.unit
+        new = {n for key, i in unit.items.items() if before.items.get(key) is not i for n in i.names}
+        here = self.shell.user_ns
+        return new | {n for i in unit.items.values() if unit.reached(i.uses) & new for n in i.names
+                      if n in self.shared and here.get(n) is self.shared[n]}
 
     def _share(self, names: set[str]) -> None:
         """Declarations as names of Python."""
@@ -70,6 +80,7 @@ class Derivant(Magics):  # type: ignore[misc]  # IPython has no types
                 self.shell.user_ns[name] = getattr(module, name)
             elif self.session.unit.owner[name].let is not None and name.isidentifier():
                 self.shell.user_ns[name] = self.session.value(name)
+        self.shared.update((n, self.shell.user_ns[n]) for n in names if n in self.shell.user_ns)
 
 
 def show(reply: Reply, session: Session) -> None:

@@ -270,6 +270,9 @@ def test_statistics() -> None:
     close(evaluate("log_softmax(a)", V), scipy.special.log_softmax(V))
     close(evaluate("logsumexp(a)", np.array([-np.inf, -np.inf])), -np.inf)
     close(evaluate("(variance(a), std(a), median(a))", V), (V.var(), V.std(), np.median(V)))
+    for odd in ([np.nan, 1.0, 2.0], [1.0, np.nan], [np.inf, 1.0, 2.0]):
+        x = np.array(odd)
+        close(evaluate("(median(a), quantile(a, 0.3))", x), (np.median(x), np.quantile(x, 0.3)))
     close([evaluate("quantile(a, b)", V, q) for q in (0.0, 0.3, 1.0)], np.quantile(V, [0, 0.3, 1]))
     close(evaluate("polyval(a, b)", V, 0.7), np.polynomial.polynomial.polyval(0.7, V))
 

@@ -38,6 +38,16 @@ def test_cells_share_their_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert s.run_cell("%%derivant\ndef f(x: f64) -> f64 = x").success and s.user_ns["f"](3.0) == 3.0
 
 
+def test_names_of_what_depends_on_a_change_change_too() -> None:
+    s = shell()
+    assert s.run_cell("%%derivant\nlet c = 3.0\ndef base(x: f64) -> f64 = x**2\ndef above(x: f64) -> f64 = c * base(x)").success
+    assert s.user_ns["above"](2.0) == 12.0
+    assert s.run_cell("%%derivant\ndef base(x: f64) -> f64 = 10.0 * x\nlet c = 5.0").success
+    assert s.user_ns["above"](2.0) == 100.0 and dv.grad(s.user_ns["above"])(2.0) == 50.0
+    assert s.run_cell("above = 7").success and s.run_cell("%%derivant\nlet c = 6.0").success
+    assert s.user_ns["above"] == 7  # a name that is Python's own by now
+
+
 def test_errors_stop_the_cell_in_the_house_style(capsys: pytest.CaptureFixture[str]) -> None:
     s = shell()
     done = s.run_cell("%%derivant\nlet a = 1\na + b")
