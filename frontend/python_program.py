@@ -202,6 +202,8 @@ class Reader:
             return now.names[key], now.used[key]
         now.names[key] = ""
         found = find(function)
+        if self.now.opening:
+            self.watch(Watched(function, "__code__", function.__code__))  # which a reload exchanges
         env = Environment.of(function)
         env.cells.update(fixed)
         now.names[key] = self.free_name(function.__name__)

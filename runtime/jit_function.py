@@ -140,13 +140,16 @@ class Jitted(_Named):
 
     def _checking(self, unit: PythonUnit, inner: Function) -> Callable[..., Any]:
         """For functions that use names from outside; this runs at every call."""
-        names, others, follow = unit.names, unit.others, self._followed
+        names, codes, others, follow = unit.names, unit.codes, unit.others, self._followed
 
         def checked(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             try:
                 for place, name, value in names:
                     if place.get(name) is not value:
+                        return follow(*args, **kwargs)
+                for f, code in codes:
+                    if f.__code__ is not code:
                         return follow(*args, **kwargs)
                 for w in others:
                     if not w.is_fresh():
