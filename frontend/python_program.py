@@ -341,7 +341,7 @@ class Reader:
 
     def refused(self, value: object, name: str, span: Span) -> Exception:
         if isinstance(value, str | bytes):
-            return SyntaxError("DV0151", f"{name} is text, which is not in the language", span)
+            return SyntaxError("DV0151", f"{name} is text, which is not in the language", span, help="give a number, or write two functions")
         if value is None:
             return SyntaxError("DV0151", f"{name} is None, which is not in the language", span, help="give a number, or write two functions")
         if isinstance(value, ModuleType):
