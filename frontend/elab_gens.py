@@ -215,6 +215,9 @@ class Generators(Calls):
 
     # ------------------------------------------------ the items of tuples
 
+    def array_of_values(self, items: Sequence[Value], span: Span) -> Value:
+        raise NotImplementedError
+
     def unrolled(self, gens: sx.Gens | None, env: Env) -> list[Env] | None:
         """A scope for each item where a generator goes over a tuple, or over the numbers of its items: they may be of
         different types, so each has a step of its own.  None for all other generators."""
@@ -229,7 +232,7 @@ class Generators(Calls):
             case sx.GenBelow(_, name, bound, False) if self.counts_items(bound, env):
                 n = self.elaborate(bound, env)
                 if isinstance(n, Leaf) and isinstance(n.atom, Const):
-                    return [Env(env, {name: Leaf(integer(k))}) for k in range(n.atom.value)]
+                    return [Env(env, {name: Leaf(integer(k))}) for k in range(int(n.atom.value))]
         return None
 
     def counts_items(self, e: sx.Expr, env: Env) -> bool:

@@ -70,7 +70,7 @@ class Indexing(Into):
         at = self.elaborate(e, env) if isinstance(e, sx.Num | sx.Name | sx.Chain) else None
         if not isinstance(at, Leaf) or not isinstance(at.atom, Const) or at.kind != "i64":
             self.type_error("DV0306", "a tuple is projected by a literal index", span, help="its items may be of different types")
-        k = len(v.items) - at.atom.value if back else at.atom.value
+        k = len(v.items) - int(at.atom.value) if back else int(at.atom.value)
         if not 0 <= k < len(v.items):
             self.type_error("DV0306", f"this tuple has the items 0 to {len(v.items) - 1}", span)
         return k

@@ -427,6 +427,8 @@ def nothing(x):
     (sieve, (50,), False), (every, (V, 2), True), (every, (V, 3), True), (nothing, (1.5,), True),
     (lambda x: np.fmod(x, 1.25), (V,), True), (lambda x: np.fmod(x, 3), (np.array([-7, 7, 2]),), False),
     (lambda x: math.fmod(x, 1.25), (-5.3,), True), (lambda x: math.fmod(-5.3, x), (2.0,), True),
+    (lambda x: np.median(x), (V,), True), (lambda x: np.median(x), (np.array([3.0, np.nan, 2.0]),), False),
+    (lambda x: np.median(x), (np.array([1, 4, 2]),), False),
     (lambda x: np.full_like(np.empty_like(x), 2.0) * x, (V,), True), (lambda x: np.round(x * 100) / 100, (V / 7,), False),
 ])
 def test_numbers(f: Callable[..., Any], args: tuple[Any, ...], slope: bool) -> None:
