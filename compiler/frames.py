@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 import traceback
 from types import TracebackType
 from typing import Any, TypeVar
@@ -16,8 +15,6 @@ from typing import Any, TypeVar
 from .errors import Error, InternalError, Span
 
 E = TypeVar("E", bound=Error)
-STARTED = time.time()
-"""When this package was imported: files that are younger may have been edited since they were."""
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OURS = tuple(os.path.join(HOME, room, "") for room in ("compiler", "frontend", "passes", "runtime"))
 

@@ -276,7 +276,7 @@ class Indexing(Into):
         if not broadcast:
             if v.rank != len(target):
                 self.type_error("DV0311", f"a value with {len(target)} axes is written here, this is {vs.show_type(y)}",
-                                span)
+                                span, help=None if v.rank else "to fill all of it write `:` for the axes that follow, a[i, :]")
             for s, t in zip(target, v.shape, strict=True):
                 self.equate(poly_of(s), poly_of(t), span, "the written value must have the size of its place",
                             names=("the place", "the value"))

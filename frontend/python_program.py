@@ -370,7 +370,7 @@ class Reader:
         except ValueError:
             kind = None
         if kind is None or (isinstance(value, list) and not value):
-            raise TypeError("DV0156", f"{name} is no array of numbers", span, help="its elements are float, int or bool, in rows of one length")
+            raise TypeError("DV0156", f"{name} is no array of numbers", span, help="its elements are float, int or bool, in rows of one length; parts of different sizes are a tuple")
         found = next((n for n, v in self.now.hidden.items() if v is value), None)
         if found is None:
             found = self.free_name(name.split(".")[-1])

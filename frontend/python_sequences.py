@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from ..compiler.errors import Span
+from ..compiler.errors import Span, SyntaxError
 from . import syntax as sx
 from .python_records import Records
 from .python_scope import MISSING, block, call, number
@@ -39,6 +39,8 @@ class Sequences(Records):
         k = self.fresh("k")
         if len(args) == 1:
             return sx.Comp(span, sx.Name(span, k), sx.Gens(span, (sx.GenBelow(span, k, args[0]),), None))
+        if len(args) == 3 and isinstance(args[2], sx.Unary):
+            raise SyntaxError("DV0151", "a range as a value goes up", args[2].span, help="write the one that goes up, with [::-1] behind it")
         gen = sx.GenRange(span, k, args[0], not_below(args[0], args[1]), args[2] if len(args) == 3 else None)
         return sx.Comp(span, sx.Name(span, k), sx.Gens(span, (gen,), None))
 

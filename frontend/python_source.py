@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 
+from ..compiler import STARTED
 from ..compiler.errors import Source, Span, SyntaxError, UnsupportedError
-from ..compiler.frames import STARTED, shell, shown_name
+from ..compiler.frames import shell, shown_name
 
 Definition = ast.FunctionDef | ast.Lambda
 MAGICS = ("<timed exec>", "<timed eval>", "<magic-timeit>")

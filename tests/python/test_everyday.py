@@ -466,3 +466,13 @@ def test_what_is_advised_means_the_same() -> None:
         assert dv.jit(first_or)(v) == first_or(v) and dv.jit(by_key)(v) == by_key(v)
     assert dv.jit(own)([1.0, 2.0]) == (2, 4.0) and dv.jit(size)(Pair(1.0, 2.0)) == 2
     assert dv.jit(lambda v: sorted(v)[::-1])(V).tolist() == sorted(V, reverse=True)
+
+
+@pytest.mark.parametrize("f, arg, advice", [
+    (lambda x: sum(x[i] * x[i + 1] for i in range(len(x))), V, "write range(len(x) - 1)"),
+    (lambda n: np.arange(n, 0, -2), 5, "[::-1]"), (lambda n: list(range(n, 0, -1)), 5, "[::-1]"),
+])
+def test_advice_is_python(f: Callable[..., Any], arg: Any, advice: str) -> None:
+    with pytest.raises(dv.Error) as e:
+        dv.jit(f)(arg)
+    assert advice in (e.value.help or "")
