@@ -220,8 +220,9 @@ class Generators(Calls):
 
     def unrolled(self, gens: sx.Gens | None, env: Env) -> list[Env] | None:
         """A scope for each item where a generator goes over a tuple, or over the numbers of its items: they may be of
-        different types, so each has a step of its own.  None for all other generators."""
-        if gens is None or len(gens.gens) != 1 or gens.cond is not None:
+        different types, so each has a step of its own.  None for all other generators, and those with a filter (but
+        `false`, which asks for zeros of a type)."""
+        if gens is None or len(gens.gens) != 1 or not (gens.cond is None or is_never(gens)):
             return None
         match gens.gens[0]:
             case sx.GenIn(_, pattern, value) if isinstance(whole := self.structure(value, env), TupleV):
@@ -329,9 +330,11 @@ class Generators(Calls):
         """`mode(e for gens)`: sum prod max min any all count argmax argmin, over all generators."""
         scopes = self.unrolled(gen.gens, gen.env)
         if scopes is not None:
+            if is_never(gen.gens):
+                scopes = scopes[:1]
             found = self.array_of_values([self.elaborate(gen.body, scope) for scope in scopes], gen.span)
             over = sx.GenIn(gen.span, sx.PName(gen.span, ONE_ITEM), sx.Name(gen.span, ITEMS))
-            gen = GenArg(sx.Name(gen.body.span, ONE_ITEM), sx.Gens(gen.span, (over,), None), Env(gen.env, {ITEMS: found}), gen.span)
+            gen = GenArg(sx.Name(gen.body.span, ONE_ITEM), sx.Gens(gen.span, (over,), gen.gens.cond), Env(gen.env, {ITEMS: found}), gen.span)
         def inner(scope: Env) -> Pairs:
             v = self.elaborate(gen.body, scope)
             if mode == "count":
@@ -506,6 +509,10 @@ class Generators(Calls):
             return self.b.emit_loop(Loop(head.index, extent, tuple(vars), tuple(states), None, block, ()))
 
         return go(0, env, inits, [])
+
+
+def is_never(gens: sx.Gens) -> bool:
+    return isinstance(gens.cond, sx.Bool) and not gens.cond.value
 
 
 def literal(e: sx.Expr) -> int | None:

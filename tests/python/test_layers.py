@@ -78,8 +78,15 @@ def left_early(layers, x):
     return s
 
 
+def made_inside(layers, x):
+    for k, (w, b) in enumerate(layers):
+        h = w @ x + b if x[0] > -9 else b
+        x = np.tanh(h)
+    return np.sum(h) * w[0, 0] + k
+
+
 @pytest.mark.parametrize("f, layers", [(f, NAMED if f is named else LAYERS) for f in (
-    forward, named, last_is_linear, numbered, by_index, norms, beside, from_the_end, left_early)], ids=lambda x: getattr(x, "__name__", ""))
+    forward, named, last_is_linear, numbered, by_index, norms, beside, from_the_end, left_early, made_inside)], ids=lambda x: getattr(x, "__name__", ""))
 def test_layers(f: Callable[..., Any], layers: Any) -> None:
     """The values of Python, and derivatives along random directions as by differences."""
     assert dv.jit(f)(layers, X) == pytest.approx(float(f(layers, X)), rel=1e-13)
