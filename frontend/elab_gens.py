@@ -13,11 +13,12 @@ from . import syntax as sx
 from . import values as vs
 from .elab_calls import Calls
 from .names import pattern_names
-from .values import BareIndex, Env, GenArg, Leaf, Value, leaves, map_leaves
+from .values import BareIndex, Env, GenArg, Leaf, TupleV, Value, leaves, map_leaves
 
 Gen = sx.GenBare | sx.GenBelow | sx.GenRange | sx.GenIn
 Pairs = Sequence[tuple[str, Value]]
 UNITS: dict[str, int | bool] = {"sum": 0, "prod": 1, "any": False, "all": True}
+ITEMS, ONE_ITEM = "what the items of a tuple give", "what one of them gives"  # names that no program can write
 
 
 @dataclass(eq=False)
@@ -55,7 +56,8 @@ class Generators(Calls):
                 v = self.elaborate(value, env)
                 axes = vs.axes_of(v)
                 if not axes:
-                    help = "write i < n" if isinstance(v, Leaf) and v.kind == "i64" else None
+                    help = "write i < n" if isinstance(v, Leaf) and v.kind == "i64" else \
+                        "a tuple is gone over alone, without a filter: write one loop for it" if isinstance(v, TupleV) else None
                     self.type_error("DV0301", f"in goes over the elements of an array, this is {vs.show_type(v)}",
                                     value.span, help=help)
                 i = Var("i", Scalar("i64"), extent=axes[0], nonneg=True)
@@ -211,12 +213,70 @@ class Generators(Calls):
                             a = self.atom(step)
                             self.b.assert_(self.b.prim("gt", a, integer(0)), "DV0520", message, a)
 
+    # ------------------------------------------------ the items of tuples
+
+    def array_of_values(self, items: Sequence[Value], span: Span) -> Value:
+        raise NotImplementedError
+
+    def unrolled(self, gens: sx.Gens | None, env: Env) -> list[Env] | None:
+        """A scope for each item where a generator goes over a tuple, or over the numbers of its items: they may be of
+        different types, so each has a step of its own.  None for all other generators, and those with a filter (but
+        `false`, which asks for zeros of a type)."""
+        if gens is None or len(gens.gens) != 1 or not (gens.cond is None or is_never(gens)):
+            return None
+        match gens.gens[0]:
+            case sx.GenIn(_, pattern, value) if isinstance(whole := self.structure(value, env), TupleV):
+                scopes = [Env(env) for _ in whole.items]
+                for scope, item in zip(scopes, whole.items, strict=True):
+                    self.bind_pattern(pattern, item, scope)
+                return scopes
+            case sx.GenBelow(_, name, bound, False) if self.counts_items(bound, env):
+                n = self.elaborate(bound, env)
+                if isinstance(n, Leaf) and isinstance(n.atom, Const):
+                    return [Env(env, {name: Leaf(integer(k))}) for k in range(int(n.atom.value))]
+        return None
+
+    def counts_items(self, e: sx.Expr, env: Env) -> bool:
+        """`len(t)`, `len(t) - 1` for a tuple."""
+        match e:
+            case sx.Call(_, sx.Name(_, "len"), [sx.Arg(_, None, value)], None):
+                return isinstance(self.structure(value, env), TupleV)
+            case sx.Chain(_, first, _):
+                return self.counts_items(first, env)
+        return False
+
+    def structure(self, e: sx.Expr, env: Env) -> Value | None:
+        """The value of a name, of a part of a tuple or record, and of what puts tuples together; None for anything else."""
+        match e:
+            case sx.Paren(_, inner):
+                return self.structure(inner, env)
+            case sx.Name(_, name):
+                return env.get(name)
+            case sx.Tuple():
+                return self.elaborate(e, env)
+            case sx.IndexE(_, base, [sx.Slice(_, lo, hi)]) if isinstance(whole := self.structure(base, env), TupleV):
+                ends = [None if x is None else literal(x) for x in (lo, hi)]
+                known = all(x is None or k is not None for x, k in zip((lo, hi), ends, strict=True))
+                return TupleV(whole.items[ends[0]:ends[1]]) if known else None
+            case sx.IndexE(_, base, _) | sx.Field(_, base, _) if isinstance(self.structure(base, env), TupleV | vs.RecordV):
+                return self.elaborate(e, env)
+            case sx.Call(_, sx.Name(_, "zip" | "reverse" as name), args, None) if isinstance(env.get(name), vs.Builtin):
+                parts = [self.structure(a.value, env) for a in args]
+                tuples = [p.items for p in parts if isinstance(p, TupleV)]
+                if len(tuples) < len(parts) or len({len(t) for t in tuples}) != 1:
+                    return None
+                return TupleV(tuples[0][::-1] if name == "reverse" else tuple(map(TupleV, zip(*tuples, strict=True))))
+        return None
+
     # ------------------------------------------------ whole generators
 
     def comprehension(self, body: Callable[[Env], Value], gens: sx.Gens, env: Env, span: Span) -> Value:
         """`[body for gens]`."""
         if gens.cond is not None:
             return self.filtered(body, gens, env, span)
+        scopes = self.unrolled(gens, env)
+        if scopes is not None:
+            return self.array_of_values([body(scope) for scope in scopes], span)
 
         def go(k: int, scope: Env) -> Value:
             if k == len(gens.gens):
@@ -268,6 +328,13 @@ class Generators(Calls):
 
     def reduce_gen(self, mode: str, gen: GenArg) -> Value:
         """`mode(e for gens)`: sum prod max min any all count argmax argmin, over all generators."""
+        scopes = self.unrolled(gen.gens, gen.env)
+        if scopes is not None:
+            if is_never(gen.gens):
+                scopes = scopes[:1]
+            found = self.array_of_values([self.elaborate(gen.body, scope) for scope in scopes], gen.span)
+            over = sx.GenIn(gen.span, sx.PName(gen.span, ONE_ITEM), sx.Name(gen.span, ITEMS))
+            gen = GenArg(sx.Name(gen.body.span, ONE_ITEM), sx.Gens(gen.span, (over,), gen.gens.cond), Env(gen.env, {ITEMS: found}), gen.span)
         def inner(scope: Env) -> Pairs:
             v = self.elaborate(gen.body, scope)
             if mode == "count":
@@ -442,6 +509,20 @@ class Generators(Calls):
             return self.b.emit_loop(Loop(head.index, extent, tuple(vars), tuple(states), None, block, ()))
 
         return go(0, env, inits, [])
+
+
+def is_never(gens: sx.Gens) -> bool:
+    return isinstance(gens.cond, sx.Bool) and not gens.cond.value
+
+
+def literal(e: sx.Expr) -> int | None:
+    """An integer that is written out."""
+    match e:
+        case sx.Num(_, int(value)):
+            return value
+        case sx.Unary(_, "-", sx.Num(_, int(value))):
+            return -value
+    return None
 
 
 def sign(c: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..compiler.build import array_type
 from ..compiler.errors import BoundsError, Span
-from ..compiler.ir import Atom, Var, integer
+from ..compiler.ir import Atom, Const, Var, integer
 from ..compiler.sizes import in_range, nonneg, of_factor, poly_of
 from . import syntax as sx
 from . import values as vs
@@ -32,7 +32,7 @@ class Indexing(Into):
         base = self.elaborate(e.base, env)
         with self.at(e.span):
             if isinstance(base, TupleV):
-                return base.items[self.tuple_index(base, e.index, e.span)]
+                return base.items[self.tuple_index(base, e.index, e.span, env)]
             axes = vs.axes_of(base)
             if not isinstance(base, Leaf | ArrayV) or len(e.index) > len(axes):
                 if isinstance(base, vs.FnV):
@@ -63,13 +63,14 @@ class Indexing(Into):
 
         return self.build([r.count for r in ranges], cell)
 
-    def tuple_index(self, v: TupleV, index: Sequence[sx.Index], span: Span) -> int:
+    def tuple_index(self, v: TupleV, index: Sequence[sx.Index], span: Span, env: Env) -> int:
         e = strip(index[0]) if len(index) == 1 and not isinstance(index[0], sx.Slice) else None
         back = isinstance(e, sx.Unary) and e.op == "-"
         e = strip(e.operand) if isinstance(e, sx.Unary) and back else e
-        if not isinstance(e, sx.Num) or not isinstance(e.value, int):
-            self.type_error("DV0306", "a tuple is projected by a literal index", span)
-        k = len(v.items) - e.value if back else e.value
+        at = self.elaborate(e, env) if isinstance(e, sx.Num | sx.Name | sx.Chain) else None
+        if not isinstance(at, Leaf) or not isinstance(at.atom, Const) or at.kind != "i64":
+            self.type_error("DV0306", "a tuple is projected by a literal index", span, help="its items may be of different types")
+        k = len(v.items) - int(at.atom.value) if back else int(at.atom.value)
         if not 0 <= k < len(v.items):
             self.type_error("DV0306", f"this tuple has the items 0 to {len(v.items) - 1}", span)
         return k
@@ -191,7 +192,7 @@ class Indexing(Into):
             return replace(v, items=(*v.items[:at], one, *v.items[at + 1:]))
         assert step.index is not None
         if isinstance(v, TupleV):
-            at = self.tuple_index(v, step.index, step.span)
+            at = self.tuple_index(v, step.index, step.span, env)
             one = self.updated(v.items[at], rest, new, span, env)
             return TupleV((*v.items[:at], one, *v.items[at + 1:]))
         axes = vs.axes_of(v)
@@ -275,7 +276,7 @@ class Indexing(Into):
         if not broadcast:
             if v.rank != len(target):
                 self.type_error("DV0311", f"a value with {len(target)} axes is written here, this is {vs.show_type(y)}",
-                                span)
+                                span, help=None if v.rank else "to fill all of it write `:` for the axes that follow, a[i, :]")
             for s, t in zip(target, v.shape, strict=True):
                 self.equate(poly_of(s), poly_of(t), span, "the written value must have the size of its place",
                             names=("the place", "the value"))

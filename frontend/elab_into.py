@@ -11,7 +11,7 @@ from . import syntax as sx
 from . import values as vs
 from .elab_base import did_you_mean
 from .elab_gens import Pairs, depends
-from .elab_loops import Loops, open_axes, runs_down
+from .elab_loops import Inner, Loops, Test, open_axes, runs_down
 from .elab_types import Match, Signature
 from .elab_values import settled, wider
 from .values import Env, Leaf, TupleV, Value
@@ -244,6 +244,10 @@ class Into(Loops):
                 return self.condition(self.elaborate(e.cond, scope), e.cond.span)
 
         test = cond if e.cond is not None else None
+        plain = e.type is None and all(m.word == "array" for m in modes) and (test is None or not modes)
+        scopes = self.unrolled(e.gens, env) if plain else None
+        if scopes is not None:
+            return self.run_items(init, scopes, test, step, e.span)
         start = TupleV((init, *more)) if more else init
         if one_by_one:
             assert e.gens is not None
@@ -254,6 +258,25 @@ class Into(Loops):
         if not modes:
             return final
         return TupleV((final, *self.gathered(modes, states, outs, trip, e.span)))
+
+    def run_items(self, state: Value, scopes: Sequence[Env], test: Test | None, step: Inner, span: Span) -> Value:
+        """A loop over the items of a tuple, step by step: the state may have other types and sizes after each."""
+        given: list[Pairs] = []
+        for scope in scopes:
+            if test is None:
+                state, pairs = step(scope, state)
+                given.append(pairs)
+                continue
+
+            def onward(scope: Env = scope, state: Value = state) -> Value:
+                return step(scope, state)[0]
+
+            def stay(state: Value = state) -> Value:
+                return state
+
+            state = self.cond(test(Env(scope), state), onward, stay, span, "the loop's state")
+        columns = [self.array_of_values([v for _, v in column], span) for column in zip(*given, strict=True)]
+        return TupleV((state, *columns)) if columns else state
 
 
 def units(modes: Sequence[Mode]) -> tuple[Value, ...]:

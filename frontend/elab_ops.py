@@ -187,7 +187,8 @@ class Ops(Values):
         if isinstance(v, TupleV | RecordV | ArrayV):
             return map_leaves(v, lambda x: x if x.kind not in FLOATS else
                               self.lift([x], lambda s: self.b.prim("neg", *s), span))
-        self.type_error("DV0308", f"- does not take {vs.show_type(v)}", span)
+        help = "a bool becomes a number by i64(…) or f64(…)" if isinstance(v, Leaf) else None
+        self.type_error("DV0308", f"- does not take {vs.show_type(v)}", span, help=help)
 
     def matmul(self, a: Value, b: Value, span: Span) -> Value:
         """`A @ B`, `A @ v`, `v @ A`, `v @ w`."""
@@ -256,7 +257,8 @@ class Ops(Values):
             if not isinstance(left, Leaf) or not isinstance(right, Leaf):
                 bad = right if isinstance(left, Leaf) else left
                 self.type_error("DV0308", f"{op} does not compare {vs.show_type(bad)}", e.span,
-                                help="compare the parts, or use match" if isinstance(bad, vs.SumV) else None)
+                                help="compare the parts, or use match" if isinstance(bad, vs.SumV) else
+                                "compare the parts" if isinstance(bad, TupleV | RecordV) else None)
             one = self.compare(op, left, right, e.span)
             result = one if result is None else self.lift([result, one], lambda s: self.b.prim("and", *s), e.span)
             left = right

@@ -200,7 +200,7 @@ class Types(Ops):
     def make_param(self, t: Type, name: str, extra: list[tuple[Var, Poly]]) -> Value:
         """A value of this type over fresh core variables; sizes that are no plain variables join `extra`."""
 
-        def axis(p: Poly | None, k: int) -> Atom:
+        def axis(p: Poly | None, k: int, name: str) -> Atom:
             own = f"size_{name}_axis{k}" if k else f"size_{name}"
             if p is None:
                 return Var(own, Scalar("i64"), nonneg=True)
@@ -216,7 +216,7 @@ class Types(Ops):
                 case ScalarT(kind):
                     return Leaf(Var(name, array_type(kind, axes)))
                 case ArrayT(elem, sizes):
-                    more = tuple(axis(p, len(axes) + k) for k, p in enumerate(sizes))
+                    more = tuple(axis(p, len(axes) + k, name) for k, p in enumerate(sizes))
                     return array_of(more, go(elem, name, (*axes, *more)))
                 case TupleT(items):
                     return TupleV(tuple(go(i, f"{name}_{k}", axes) for k, i in enumerate(items)))

@@ -28,7 +28,16 @@ INSTEAD = {
     "einsum": "write the sum: [sum(a[i, k] * b[k, j] for k in range(n)) for …]",
     "vectorize": "functions of scalars take arrays as they are", "hstack": "np.concatenate", "vstack": "np.stack or np.concatenate",
     "tolist": "arrays and lists are one: leave it out", "format": None, "eval": None, "exec": None,
+    "items": 'a dict is a record here: name its fields, d["a"]', "values": 'a dict is a record here: name its fields, d["a"]',
+    "keys": 'a dict is a record here: name its fields, d["a"]', "get": 'write d["a"]: the keys of a dict are known',
 }
+OTHERWISE = {
+    "round": "write round(x * 100) / 100: as NumPy rounds, which for ties may differ from Python in the last digit",
+    "np.round": "write np.round(x * 100) / 100", "sorted": "write sorted(v)[::-1] for the largest first; np.argsort gives an order",
+    "max": "for default= write d if len(v) == 0 else max(v); for key= write v[np.argmax([key(t) for t in v])]",
+    "min": "for default= write d if len(v) == 0 else min(v); for key= write v[np.argmin([key(t) for t in v])]",
+}
+"""What to write for arguments that a function of the table does not take here."""
 OF_NUMBERS = frozenset({"sum", "np.sum", "np.mean", "np.prod", "np.std", "np.var", "np.cumsum", "math.fsum", ".sum", ".mean", ".prod", ".std",
                         ".var", ".cumsum"})
 """Functions that take truth values for ones and zeros."""
@@ -224,6 +233,8 @@ class Calls(Sequences):
             return self.spread(node, known, args[0])
         if known.name == "np.arange" and 1 <= len(args) <= 3 and not keywords and any(map(self.is_float, args)):
             return self.steps(node, [self.expr(a) for a in args])
+        if known.name == "len" and len(args) == 1 and (cls := self.class_of(args[0])) is not None and issubclass(cls, tuple):
+            return number(len(record_fields(cls) or ()), self.at(node))
         if known.name == ".reshape" and args and not keywords and receiver is not None:
             return self.reshaped(node, receiver, args)
         if known.name == "np.reshape" and len(args) == 2 and not keywords:
@@ -252,7 +263,7 @@ class Calls(Sequences):
                 return call(self.at(node), self.builtin("i64", node), made)
             return made
         forms = " or ".join(f"{known.name}({r.given()})" for r in known.rules)
-        self.refuse(node, f"{known.name} is called as {forms} here", code="DV0153")
+        self.refuse(node, f"{known.name} is called as {forms} here", OTHERWISE.get(known.name), "DV0153")
 
     def bind(self, rule: Rule, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -> dict[str, ast.expr] | None:
         """The arguments by name, None if the rule takes others."""
@@ -382,6 +393,8 @@ class Calls(Sequences):
         span, args = self.at(node), [sx.Arg(self.at(a), None, self.expr(a)) for a in node.args]
         if name == "vmap":
             self.refuse(node, "vmap stands outside of jitted functions", "write [f(x) for x in v]")
+        if {"argnums", "argnames"} <= {k.arg for k in node.keywords}:
+            self.refuse(node, f"argnums and argnames of {name} are both given", 'give one of them, with all that is meant: argnames=("a", "b")', "DV0606")
         for k in node.keywords:
             items = k.value.elts if isinstance(k.value, ast.Tuple | ast.List) else [k.value]
             match k.arg:

@@ -376,18 +376,21 @@ class Expressions(Calls):
         step = self.literal(index.step)
         if step == -1 and index.lower is None and index.upper is None:
             return call(span, self.builtin("reverse", node), self.expr(node.value))
-        if step is None or step < 1:
-            self.refuse(index, "a slice's step is a number above 0, or [::-1] for all of it", "write [a[i] for i in range(…)]")
+        if step is not None and step < 1:
+            self.refuse(index, "a slice's step is a number above 0, or [::-1] for all of it",
+                        "write [a[i] for i in range(…)]; to assign, a loop over range(…)")
         k = self.fresh("k")
         base = self.expr(node.value)
-        gen = self.places(k, index, base, step, span)
+        gen = self.places(k, index, base, span)
         return sx.Comp(span, sx.IndexE(span, base, (sx.Name(span, k),)), sx.Gens(span, (gen,), None))
 
-    def places(self, k: str, index: ast.Slice, base: sx.Expr, step: int, span: Span) -> sx.GenRange:
+    def places(self, k: str, index: ast.Slice, base: sx.Expr, span: Span) -> sx.GenRange:
         """The indices that a slice with a step means."""
+        assert index.step is not None
+        by = None if self.literal(index.step) == 1 else self.expr(index.step)
         lo = number(0, span) if index.lower is None else self.from_end(index.lower, base, span)
         hi = call(span, self.linker.builtin("len", span), base) if index.upper is None else self.from_end(index.upper, base, span)
-        return sx.GenRange(span, k, lo, hi, number(step, span) if step > 1 else None)
+        return sx.GenRange(span, k, lo, hi, by)
 
     def from_end(self, node: ast.expr, base: sx.Expr, span: Span) -> sx.Expr:
         value = self.literal(node)

@@ -20,7 +20,7 @@ from .python_lists import appending
 from .python_loops import Loops
 from .python_ranks import Ranks
 from .python_returns import ReturnsOfLoops
-from .python_scope import MISSING, Environment, Frame, Linker, call
+from .python_scope import MISSING, Contents, Environment, Frame, Linker, call, contents
 from .python_source import Found, Text
 from .python_stmts import Leave
 from .python_tables import known_function
@@ -116,20 +116,28 @@ class FunctionReader(Loops):
         for a in self.own:
             default = None
             if a.arg in defaults:
-                where = self._default_span(a)
                 given = defaults[a.arg]
-                default = self.array_default(given, a) if isinstance(given, np.ndarray | list) else \
-                    self.linker.value(given, a.arg, where, {})
+                default = self.array_default(given, a) if isinstance(given, np.ndarray | list) else self.default(given, a)
             own.append(sx.Param(self.at(a), self.spelled(a.arg), types.get(a.arg), default))
         self.check_aliases({a.arg: _rank(types.get(a.arg)) for a in self.own})
         body = self.value()
         self.raise_all()
         return sx.Def(self.head, name, (*hidden(), *own), ret, body, doc)
 
+    def default(self, value: object, arg: ast.arg) -> sx.Expr:
+        arrays: dict[str, None] = {}
+        made = self.linker.value(value, arg.arg, self._default_span(arg), arrays)
+        if arrays:
+            raise TypeError("DV0156", f"the default of {arg.arg} has an array in it", self._default_span(arg),
+                            help="give it as an argument, or use it by its name from outside")
+        return made
+
     def array_default(self, value: Any, arg: ast.arg) -> sx.Expr:
         """An array as a default is written out: defaults see no parameters, not even hidden ones."""
         where = self._default_span(arg)
         array = np.asarray(value)
+        if not isinstance(defaults_of(self.node)[arg.arg], ast.List):  # one that is written out has no other name
+            self.linker.watch(Contents(value, arg.arg, contents(value)))
         if not 0 < array.size <= LONGEST_DEFAULT or array.dtype.kind not in "fib":
             raise TypeError("DV0156", f"the default of {arg.arg} is no array of 1 to {LONGEST_DEFAULT} numbers", where,
                             help="give it as an argument, or use it by its name from outside")

@@ -343,7 +343,7 @@ class Reader:
 
     def refused(self, value: object, name: str, span: Span) -> Exception:
         if isinstance(value, str | bytes):
-            return SyntaxError("DV0151", f"{name} is text, which is not in the language", span)
+            return SyntaxError("DV0151", f"{name} is text, which is not in the language", span, help="give a number, or write two functions")
         if value is None:
             return SyntaxError("DV0151", f"{name} is None, which is not in the language", span, help="give a number, or write two functions")
         if isinstance(value, ModuleType):
@@ -372,7 +372,7 @@ class Reader:
         except ValueError:
             kind = None
         if kind is None or (isinstance(value, list) and not value):
-            raise TypeError("DV0156", f"{name} is no array of numbers", span, help="its elements are float, int or bool, in rows of one length")
+            raise TypeError("DV0156", f"{name} is no array of numbers", span, help="its elements are float, int or bool, in rows of one length; parts of different sizes are a tuple")
         found = next((n for n, v in self.now.hidden.items() if v is value), None)
         if found is None:
             found = self.free_name(name.split(".")[-1])

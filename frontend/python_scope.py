@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from types import CellType, FunctionType, ModuleType
 from typing import Any, NoReturn, Protocol
 
+import numpy as np
+
 from ..compiler.errors import Error, InternalError, NameError, Span, SyntaxError, UnsupportedError, bundle
 from . import syntax as sx
 from .elab_base import did_you_mean
@@ -110,6 +112,22 @@ class Watched:
         except (ValueError, AttributeError):
             now = MISSING
         return now is self.value or (type(now) is type(self.value) and isinstance(now, int | float) and now == self.value)
+
+
+class Contents(Watched):
+    """An array or list whose elements are part of the program: a default that others may change; `value` is what it held."""
+
+    def is_fresh(self) -> bool:
+        return contents(self.place) == self.value
+
+
+def contents(value: object) -> object:
+    """What an array or list of numbers holds, to the bit."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    return array.dtype.str, array.shape, array.tobytes()
 
 
 class Environment:

@@ -6,7 +6,9 @@ import ast
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ..compiler.errors import Span
+import numpy as np
+
+from ..compiler.errors import Span, SyntaxError
 from . import syntax as sx
 from .python_records import Records
 from .python_scope import MISSING, block, call, number
@@ -37,7 +39,9 @@ class Sequences(Records):
         k = self.fresh("k")
         if len(args) == 1:
             return sx.Comp(span, sx.Name(span, k), sx.Gens(span, (sx.GenBelow(span, k, args[0]),), None))
-        gen = sx.GenRange(span, k, args[0], args[1], args[2] if len(args) == 3 else None)
+        if len(args) == 3 and isinstance(args[2], sx.Unary):
+            raise SyntaxError("DV0151", "a range as a value goes up", args[2].span, help="write the one that goes up, with [::-1] behind it")
+        gen = sx.GenRange(span, k, args[0], not_below(args[0], args[1]), args[2] if len(args) == 3 else None)
         return sx.Comp(span, sx.Name(span, k), sx.Gens(span, (gen,), None))
 
     def items(self, node: ast.expr) -> sx.Expr | None:
@@ -100,7 +104,19 @@ class Sequences(Records):
             item = sx.IndexE(where, xs, (sx.Name(where, name),))
             let = sx.Let(span, self.pattern(target.elts[1]), None, item)
             return sx.GenBelow(span, name, call(span, self.builtin("len", source), xs)), [let]
-        return sx.GenIn(span, self.pattern(target), self.sequence(source)), []
+        return sx.GenIn(span, self.pattern(target), self.tuple_itself(source) or self.sequence(source)), []
+
+    def tuple_itself(self, node: ast.expr) -> sx.Expr | None:
+        """A tuple whose items are gone over one by one, because they may be of different types or functions; None for
+        those of numbers, and for anything else."""
+        if isinstance(node, ast.Tuple):
+            simple = all(isinstance(e, ast.Constant | ast.UnaryOp | ast.BinOp) for e in node.elts)
+            return None if simple or len(node.elts) < 2 else self.expr(node)
+        value = self.quiet_static(node) if isinstance(node, ast.Name | ast.Attribute) else MISSING
+        if isinstance(value, tuple) and len(value) > 1 and not hasattr(value, "_fields"):
+            return None if all(isinstance(v, int | float | np.number) for v in value) else self.expr(node)
+        named = isinstance(node, ast.Name) and self.is_lexical(node.id) and node.id in self.tuples
+        return self.expr(node) if named and self.class_of(node) is None else None
 
     def range_(self, target: ast.expr, node: ast.Call, span: Span, *, loop: bool) -> tuple[Gen, list[sx.Let]]:
         name = self.loop_name(target)
@@ -114,7 +130,8 @@ class Sequences(Records):
             if step == 1 and self.literal(args[0]) == 0:
                 return sx.GenBelow(span, name, self.expr(args[1])), []
             by = None if step == 1 else self.expr(args[2])
-            return sx.GenRange(span, name, self.expr(args[0]), self.expr(args[1]), by), []
+            lo = self.expr(args[0])
+            return sx.GenRange(span, name, lo, not_below(lo, self.expr(args[1])), by), []
         if step == 0:
             self.refuse(args[2], "a step of 0")
         match args[0]:
@@ -185,3 +202,8 @@ class Sequences(Records):
 
     def no_pattern(self, target: ast.expr) -> NoReturn:
         self.refuse(target, f"{ast.unparse(target)} can't be assigned to here", "assign to names")
+
+
+def not_below(lo: sx.Expr, hi: sx.Expr) -> sx.Expr:
+    """The end of a range of numbers that are written out: one that ends before it begins is empty."""
+    return lo if isinstance(lo, sx.Num) and isinstance(hi, sx.Num) and hi.value < lo.value else hi

@@ -10,11 +10,13 @@ import ast
 import builtins
 import functools
 import linecache
+import os
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 
+from ..compiler import STARTED
 from ..compiler.errors import Source, Span, SyntaxError, UnsupportedError
 from ..compiler.frames import shell, shown_name
 
@@ -69,6 +71,8 @@ def find(function: FunctionType) -> Found:
     """The definition of a function; raises DV0155 where its text is not to be had."""
     code = function.__code__
     lines = linecache.getlines(code.co_filename, function.__globals__)
+    if lines and _is_young(code.co_filename) and "@pytest_ar" not in function.__globals__:  # pytest rewrites asserts
+        lines = _as_loaded(function, lines)
     cell = _timed_cell(code) if not lines else None
     if not lines and cell is None:
         raise UnsupportedError("DV0155", f"the source of {function.__name__} is not available ({code.co_filename})",
@@ -78,9 +82,7 @@ def find(function: FunctionType) -> Found:
     if len(found) > 1:
         found = [n for n in found if _covers(n, code)]
     if not found:
-        raise UnsupportedError(
-            "DV0155", f"the source of {function.__name__} is not what it was made from: {code.co_filename} has changed",
-            help="import it again")
+        raise _changed(function)
     if len(found) > 1:
         raise UnsupportedError("DV0155", f"two functions of this text could be {function.__name__}", text.span(found[0]),
                                help="put them on lines of their own")
@@ -88,6 +90,57 @@ def find(function: FunctionType) -> Found:
         raise SyntaxError("DV0151", "an async function is not in the language", _head(text, found[0]))
     assert isinstance(found[0], ast.FunctionDef | ast.Lambda)
     return Found(text, found[0])
+
+
+def _as_loaded(function: FunctionType, lines: list[str]) -> list[str]:
+    """The text of a file if a function comes from it; what was read before may be older than the function."""
+    code = function.__code__
+    if _comes_from(code, "".join(lines)):
+        return lines
+    linecache.checkcache(code.co_filename)
+    lines = linecache.getlines(code.co_filename, function.__globals__)
+    if _comes_from(code, "".join(lines)):
+        return lines
+    raise _changed(function)
+
+
+def _changed(function: FunctionType) -> UnsupportedError:
+    return UnsupportedError(
+        "DV0155", f"the source of {function.__name__} is not what it was made from: {function.__code__.co_filename} has changed",
+        help="import it again")
+
+
+def _is_young(file: str) -> bool:
+    """Was a file written after this package was imported?  Only then is it worth a look whether it has changed."""
+    try:
+        return os.stat(file).st_mtime > STARTED
+    except (OSError, ValueError):  # a cell
+        return False
+
+
+def _comes_from(code: CodeType, text: str) -> bool:
+    """Is a function's code what Python makes of this text?"""
+    return any(_same(code, c) for c in _codes(text) if c.co_name == code.co_name and c.co_firstlineno == code.co_firstlineno)
+
+
+@functools.lru_cache(16)
+def _codes(text: str) -> tuple[CodeType, ...]:
+    """The code of all functions of a text."""
+    try:
+        found = [compile(text, "<text>", "exec", dont_inherit=True)]
+    except (ValueError, RecursionError, builtins.SyntaxError):
+        return ()
+    for c in found:
+        found += [x for x in c.co_consts if isinstance(x, CodeType)]
+    return tuple(found)
+
+
+def _same(a: object, b: object) -> bool:
+    """Are two codes, or two constants, the same but for the name of their file?"""
+    if isinstance(a, CodeType) and isinstance(b, CodeType):
+        names = all(getattr(a, n) == getattr(b, n) for n in ("co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars"))
+        return names and len(a.co_consts) == len(b.co_consts) and all(map(_same, a.co_consts, b.co_consts))
+    return a == b if isinstance(a, frozenset) else repr(a) == repr(b)  # which tells 1 from 1.0 and True
 
 
 def _timed_cell(code: CodeType) -> tuple[Text, ast.Module] | None:

@@ -246,7 +246,7 @@ class Statements(Matching):
         if s.name in self.params:
             self.refuse(s, f"{s.name} is a parameter: the arguments of a function are never changed", f"write {s.name} = [v for v in {s.name}] first, and return it",
                         "DV0152")
-        self.refuse(s, f"{s.name} is no list here", f"write {s.name} = [] first", "DV0154")
+        self.refuse(s, f"{s.name} is no list of its own here", f"write {s.name} = [] first, or {s.name} = list(…) where it is made", "DV0154")
 
     def unused(self, value: ast.expr) -> NoReturn:
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in MUTATORS:
@@ -353,9 +353,10 @@ class Statements(Matching):
             made: sx.Expr = call(span, self.builtin("reverse", s), new)
             return [*self.put(array, made, s)]
         part, k = self.fresh(f"part of {array.id}"), self.fresh("k")
-        step, base = self.literal(index.step) or 1, sx.Name(span, name)
-        at = self.places(k, index, base, step, span)
-        count = sx.Chain(span, sx.Chain(span, sx.Name(span, k), (("-", at.lo),)), (("//", number(step, span)),))
+        base = sx.Name(span, name)
+        at = self.places(k, index, base, span)
+        by = number(1, span) if at.step is None else at.step
+        count = sx.Chain(span, sx.Chain(span, sx.Name(span, k), (("-", at.lo),)), (("//", by),))
         cell = sx.PathStep(span, None, (sx.Name(span, k),))
         body = sx.With(span, base, (((cell,), sx.IndexE(span, sx.Name(span, part), (count,))),))
         loop = sx.Loop(span, sx.PName(span, name), None, base, sx.Gens(span, (at,), None), None, None, body)

@@ -150,9 +150,9 @@ def load_file(
 
 @door
 def grad(
-    f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
+    f: Callable[..., Any], argnums: Argnums | None = None, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
 ) -> Function:
-    """The gradient with respect to some parameters: bare for one, a tuple for a tuple.
+    """The gradient with respect to some parameters: bare for one, a tuple for a tuple; the first, if none are named.
 
     Plain Python functions are jitted.  `has_aux`: f gives `(value, more)`, the result is `(gradient, more)`.
     """
@@ -161,7 +161,7 @@ def grad(
 
 @door
 def value_and_grad(
-    f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
+    f: Callable[..., Any], argnums: Argnums | None = None, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
 ) -> Function:
     """(value, gradient), in one run; with `has_aux` ((value, more), gradient)."""
     return _by_name("value_and_grad", f, argnums, argnames, has_aux)
@@ -169,7 +169,7 @@ def value_and_grad(
 
 @door
 def jacobian(
-    f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
+    f: Callable[..., Any], argnums: Argnums | None = None, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
 ) -> Function:
     """The result's structure, each array with the argument's axes behind its own."""
     return _by_name("jacobian", f, argnums, argnames, has_aux)
@@ -177,7 +177,7 @@ def jacobian(
 
 @door
 def hessian(
-    f: Callable[..., Any], argnums: Argnums = 0, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
+    f: Callable[..., Any], argnums: Argnums | None = None, argnames: str | Sequence[str] | None = None, *, has_aux: bool = False,
 ) -> Function:
     """The second derivatives of a function with a scalar result."""
     return _by_name("hessian", f, argnums, argnames, has_aux)
@@ -340,7 +340,7 @@ def _function(transform: str, f: object) -> Function:
 
 
 def _by_name(
-    transform: str, f: Callable[..., Any], argnums: Argnums, argnames: str | Sequence[str] | None, has_aux: bool
+    transform: str, f: Callable[..., Any], argnums: Argnums | None, argnames: str | Sequence[str] | None, has_aux: bool
 ) -> Function:
     f, has_aux = _function(transform, f), bool(has_aux)
     positions, bare = _positions(transform, f, argnums, argnames)
@@ -369,9 +369,15 @@ def _with_aux(transform: str, f: Function, wrt: str) -> str:
     return f"fn ({names}) -> ({derived}, {aux})"
 
 
-def _positions(transform: str, f: Function, argnums: Argnums, argnames: str | Sequence[str] | None) -> tuple[list[int], bool]:
+def _positions(
+    transform: str, f: Function, argnums: Argnums | None, argnames: str | Sequence[str] | None
+) -> tuple[list[int], bool]:
     """Positions among the free parameters, and whether the result is bare."""
     names = [p.name for p in f.params]
+    if argnums is not None and argnames is not None:
+        raise errors.TypeError("DV0606", f"dv.{transform}: argnums and argnames are both given", f.span,
+                               help='give one of them, with all that is meant: argnames=("a", "b")')
+    argnums = 0 if argnums is None else argnums
 
     def listed(what: str, given: Any) -> list[Any]:
         try:

@@ -172,7 +172,7 @@ class Front:
                 inner.span = Span(home.source, home.line, home.col, home.line, home.col + len("def"))
                 if inner.code == "DV0310" and PAIR in text:
                     inner.message, inner.help = "has_aux=True is for a function that gives a pair: (value, more)", None
-                elif not text.startswith("fn ("):  # the others are ours alone
+                elif "fn (" not in text:  # the others are ours alone
                     inner.notes = (*inner.notes, f"in {_PLACES.sub('', text)}")
             inner.labels = tuple(la for la in inner.labels if not la.span.is_derived)
 

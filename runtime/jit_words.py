@@ -10,7 +10,9 @@ SIZES = ((r"\bsize_(\w+)_axis(\d+)\b", r"\1.shape[\2]"), (r"\bsize_of_(\w+)", r"
 """Sizes that no annotation names."""
 
 WORDS = (
+    (r"^a field is chosen by its name: write `(\w+)\.(\w+)`", r'a field is chosen by its name: write \1.\2, or \1["\2"] for a dict'),
     (r"^if it may change, say so: loop .*", "an array that a loop assigns keeps its sizes: keep it whole, and count how much of it is meant"),
+    (r"^give the bound: \w+ < (.*)", r"write range(\1)"),
     (r"\bcount\(", "np.count_nonzero("),
     (r"^take its fields by name: .*", "take its fields by name, p.a; or write the type of the parameter, p: Class"),
     (r"\bwrt = …", "argnums=…"),
@@ -29,5 +31,6 @@ def reword(e: Error) -> None:
         for pattern, instead in SIZES:
             inner.message = re.sub(pattern, instead, inner.message)
             inner.notes = tuple(re.sub(pattern, instead, note) for note in inner.notes)
+            inner.help = re.sub(pattern, instead, inner.help) if inner.help else inner.help
         for pattern, instead in WORDS:
             inner.help = re.sub(pattern, instead, inner.help) if inner.help else inner.help

@@ -437,6 +437,8 @@ def infer(value: Any, name: str, function: str, sizes: tuple[shapes.Size, ...] |
     with foreign(value, name, function):
         fields = fields_of(value)
     if fields is not None:
+        if isinstance(value, dict) and not all(isinstance(k, str) for k in value):
+            Reader(function)._fail(name, "a dict whose keys are names", value, 'write {"a": …}, or give an array or a tuple')
         label = type(value).__name__ if isinstance(value, Value) and type(value).__name__ != "Record" else ""
         return Record(label, tuple((f, infer(v, f"{name}.{f}", function, None, known)) for f, v in fields.items()))
     if isinstance(value, tuple):
@@ -444,7 +446,12 @@ def infer(value: Any, name: str, function: str, sizes: tuple[shapes.Size, ...] |
     reader = Reader(function)
     if callable(value):
         reader._fail(name, "a value", value, "functions don't enter a program from outside: write it in the language")
-    array = value if isinstance(value, np.ndarray) else reader._as_array(value, Array(Scalar("f64"), ("_",)), name)
+    try:
+        array = value if isinstance(value, np.ndarray) else reader._as_array(value, Array(Scalar("f64"), ("_",)), name)
+    except errors.TypeError as e:
+        if isinstance(value, list) and not all(isinstance(v, int | float | np.number | str) for v in value):
+            e.help = e.help or f"a list is an array; parts of different kinds or sizes are a tuple: give tuple({name})"
+        raise
     element = _kind_of_dtype(array.dtype)
     if element is None:
         reader._fail(name, "numbers", value)

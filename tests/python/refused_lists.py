@@ -217,3 +217,10 @@ def factorial(n: int):
 @refused
 def returns_zip(x):
     return zip(x, x)  # DV0152 at zip: list(zip(
+
+
+@refused
+def another_name(xs):
+    ys = xs
+    ys.append(4.0)  # DV0154 at ys.append(4.0): ys = list(…)
+    return len(xs)

@@ -50,7 +50,27 @@ def unknown_method(x):
 
 @refused
 def key(x):
-    return max(x, key=abs)  # DV0153 at max(:
+    return max(x, key=abs)  # DV0153 at max(: np.argmax
+
+
+@refused
+def digits(x):
+    return round(x, 2)  # DV0153 at round(: round(x * 100) / 100
+
+
+@refused
+def backwards(x):
+    return sorted(x, reverse=True)  # DV0153 at sorted(: sorted(v)[::-1]
+
+
+@refused
+def values(d):
+    return sum(d.values())  # DV0153 at d.values: d["a"]
+
+
+@refused
+def text_as_default(x, mode="fast"):  # DV0151 at "fast": two functions
+    return x
 
 
 @refused

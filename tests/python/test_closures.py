@@ -151,3 +151,47 @@ def test_what_stands_in_modules_classes_and_dicts_is_followed(tmp_path: Path, mo
     assert f(1.0).tolist() == [6.0, 8.0, 10.0]
     named["w"][0] = -1.0
     assert f(1.0).tolist() == [-2.0, 8.0, 10.0]
+
+
+# ---------------------------------------------------------------- defaults that change
+
+
+@pytest.mark.parametrize("held", [[1.0, 2.0], np.array([1.0, 2.0]), np.array([3, 4])])
+def test_a_default_that_changes_is_followed(held: Any) -> None:
+    """A list or array that is a default is one object: all calls see what it holds, as in Python."""
+
+    def inner(x, w=held):
+        return x * w[0]
+
+    def f(x, w=held):
+        return inner(x) + x * x * w[1]
+
+    jitted = dv.jit(f)
+    slope = dv.grad(jitted)
+    for _ in range(4):  # the long way and the short ones
+        assert jitted(2.0) == f(2.0)
+    assert slope(2.0) == pytest.approx(held[0] + 4.0 * held[1], rel=1e-12)
+    held[0] = held[1]
+    assert jitted(2.0) == f(2.0)
+    held[1] = held[1] * 5
+    assert jitted(2.0) == f(2.0) and jitted(2.0) == f(2.0)
+    assert slope(2.0) == pytest.approx(held[0] + 4.0 * held[1], rel=1e-12)
+
+
+def test_a_default_of_nan_is_no_change() -> None:
+    held = np.array([np.nan, 1.0])
+
+    def f(x, w=held):
+        return x * w[1]
+
+    jitted = dv.jit(f)
+    assert jitted(2.0) == 2.0 and jitted(2.0) == 2.0
+
+
+def test_a_default_with_an_array_in_it_is_refused() -> None:
+    def f(x, p=(np.ones(2), 3.0)):  # noqa: B008
+        return x * p[1]
+
+    with pytest.raises(dv.Error, match="the default of p has an array in it") as e:
+        dv.jit(f)
+    assert e.value.code == "DV0156" and "by its name from outside" in (e.value.help or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -398,3 +399,80 @@ def test_wrapped_functions_keep_their_wrapper() -> None:
     assert dv.jit(lambda x: wrapped(x) + wrapped(x, 3.0))(1.5) == wrapped(1.5) + wrapped(1.5, 3.0)
     with pytest.raises(dv.UnsupportedError, match="wrapped by another decorator"):
         dv.jit(wrapped)
+
+
+# ---------------------------------------------------------------- remainders, steps that are calculated, empty ranges
+
+
+def sieve(n):
+    prime = np.ones(n + 1, dtype=bool)
+    prime[:2] = False
+    for p in range(2, int(n**0.5) + 1):
+        if prime[p]:
+            prime[p * p :: p] = False
+    return [k for k in range(n + 1) if prime[k]]
+
+
+def every(v, k):
+    y = np.zeros(7)
+    y[1:6:k] = v[0]
+    return y[::k] * 2 + v[1]
+
+
+def nothing(x):
+    return len([k for k in range(5, 2)]) + sum(k for k in range(3, 0)) + len(range(7, 3, 2)) + x
+
+
+@pytest.mark.parametrize("f, args, slope", [
+    (sieve, (50,), False), (every, (V, 2), True), (every, (V, 3), True), (nothing, (1.5,), True),
+    (lambda x: np.fmod(x, 1.25), (V,), True), (lambda x: np.fmod(x, 3), (np.array([-7, 7, 2]),), False),
+    (lambda x: math.fmod(x, 1.25), (-5.3,), True), (lambda x: math.fmod(-5.3, x), (2.0,), True),
+    (lambda x: np.median(x), (V,), True), (lambda x: np.median(x), (np.array([3.0, np.nan, 2.0]),), False),
+    (lambda x: np.median(x), (np.array([1, 4, 2]),), False),
+    (lambda x: np.full_like(np.empty_like(x), 2.0) * x, (V,), True), (lambda x: np.round(x * 100) / 100, (V / 7,), False),
+])
+def test_numbers(f: Callable[..., Any], args: tuple[Any, ...], slope: bool) -> None:
+    check(f, *args, slope=slope)
+
+
+@pytest.mark.parametrize("x, y", [(5.3, 2.0), (-5.3, 2.0), (5.3, -2.0), (-4.0, 2.0), (-7, 3), (7, -3), (3.0, math.inf), (1e300, 3.7)])
+def test_fmod(x: float, y: float) -> None:
+    found, wanted = dv.jit(lambda a, b: math.fmod(a, b))(x, y), math.fmod(x, y)
+    assert found == wanted and math.copysign(1, found) == math.copysign(1, wanted)
+
+
+def test_a_step_below_one_is_refused() -> None:
+    with pytest.raises(dv.Error, match="step -1 is not positive"):
+        dv.jit(every)(V, -1)
+
+
+def test_what_is_advised_means_the_same() -> None:
+    def first_or(v):
+        w = [t for t in v if t > 2]
+        return -1.0 if len(w) == 0 else max(w)
+
+    def by_key(v):
+        return v[np.argmax([abs(t) for t in v])]
+
+    def own(xs):
+        ys = list(xs)
+        ys.append(4.0)
+        return len(xs), ys[-1]
+
+    def size(p: Pair):
+        return len(p)
+
+    for v in (V, np.zeros(2)):
+        assert dv.jit(first_or)(v) == first_or(v) and dv.jit(by_key)(v) == by_key(v)
+    assert dv.jit(own)([1.0, 2.0]) == (2, 4.0) and dv.jit(size)(Pair(1.0, 2.0)) == 2
+    assert dv.jit(lambda v: sorted(v)[::-1])(V).tolist() == sorted(V, reverse=True)
+
+
+@pytest.mark.parametrize("f, arg, advice", [
+    (lambda x: sum(x[i] * x[i + 1] for i in range(len(x))), V, "write range(len(x) - 1)"),
+    (lambda n: np.arange(n, 0, -2), 5, "[::-1]"), (lambda n: list(range(n, 0, -1)), 5, "[::-1]"),
+])
+def test_advice_is_python(f: Callable[..., Any], arg: Any, advice: str) -> None:
+    with pytest.raises(dv.Error) as e:
+        dv.jit(f)(arg)
+    assert advice in (e.value.help or "")

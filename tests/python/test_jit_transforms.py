@@ -34,6 +34,22 @@ def test_transforms_take_plain_functions() -> None:
     assert tangent == pytest.approx(pull(1.0) @ X)
 
 
+def test_argnums_and_argnames_are_not_both_given() -> None:
+    for make in (dv.grad, dv.value_and_grad, dv.jacobian, dv.hessian):
+        with pytest.raises(dv.TypeError, match="both given"):
+            make(lambda x, y: x * y, argnums=0, argnames="y")
+    with pytest.raises(dv.Error, match="both given"):
+        dv.jit(lambda a: dv.grad(lambda x, y: x * y, argnums=0, argnames="y")(a, 3.0))(1.0)
+    with pytest.raises(dv.TypeError) as e:
+        dv.grad(dv.vmap(lambda x: x**3))(np.ones(2))
+    assert not any("x__" in note for note in e.value.notes)
+
+
+def test_keys_that_are_no_names() -> None:
+    with pytest.raises(dv.TypeError, match="a dict whose keys are names"):
+        dv.jit(lambda d: d[0])({0: 1.0})
+
+
 def test_argnums_argnames_has_aux() -> None:
     def f(a, b, n: int):
         return a**2 * b * n, a + b

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import linecache
 import re
+import sys
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import derivant as dv
@@ -191,3 +194,42 @@ def test_arguments_are_checked() -> None:
                       ((1.0, np.ones(2)), dv.TypeError), ((1.0, np.ones(2), np.ones((2, 2))), dv.TypeError)]:
         with pytest.raises(kind):
             f(*bad)
+
+
+MODULE = """
+def helper(x):
+    return x + 1.0
+
+
+def alone(x):
+    assert x > 0, f"{x} is not positive"
+    return 1 / x
+
+
+def other(x):
+    return [abs(t) * 2.5 for t in x] if x[0] > 0 else [helper(t) for t in x]
+"""
+
+
+def test_a_text_that_is_newer_than_the_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function that is loaded counts, not what its file says by now; one that is loaded again is read again."""
+    file = tmp_path / "edited_module.py"
+    file.write_text(MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    module = importlib.import_module("edited_module")
+    assert dv.jit(module.other)(np.ones(2)).tolist() == [2.5, 2.5]
+    file.write_text(MODULE.replace("x + 1.0", "x + 2.0"))
+    linecache.clearcache()
+    with pytest.raises(dv.Error, match="is not what it was made from") as e:
+        dv.jit(module.helper)(1.0)
+    assert e.value.code == "DV0155"
+    with pytest.raises(dv.Error, match="the source of helper is not"):
+        dv.jit(module.other)(np.ones(2))
+    assert dv.jit(module.alone)(2.0) == 0.5
+    importlib.reload(module)
+    assert dv.jit(module.helper)(1.0) == 3.0
+    file.write_text(MODULE.replace("x + 1.0", "x - 1.0"))  # the text that was read before is not asked again
+    importlib.reload(module)
+    assert dv.jit(module.helper)(1.0) == module.helper(1.0) == 0.0
+    del sys.modules["edited_module"]
