@@ -12,11 +12,12 @@ import numpy as np
 from ..compiler.errors import Span
 from . import syntax as sx
 from .python_calls import Calls
+from .python_classes import record_fields
 from .python_constants import Beyond, constant, is_float, is_i64, shown
 from .python_flow import defaults_of, parameters, reads, targets
 from .python_scope import MISSING, Watched, block, call, number
 from .python_tables import known_function
-from .python_types import list_levels, record_fields
+from .python_types import list_levels
 
 ADDING = {ast.Add: "+", ast.Sub: "-"}
 MULTIPLYING = {ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.MatMult: "@"}

@@ -14,6 +14,7 @@ import numpy as np
 from ..compiler.errors import Span, TypeError
 from . import syntax as sx
 from .python_alias import Aliases
+from .python_classes import record_fields
 from .python_flow import NONE, Live, assigned, bound, defaults_of, exits, hoisted, late, parameters
 from .python_iterators import Iterators
 from .python_lists import appending
@@ -24,7 +25,7 @@ from .python_scope import MISSING, Environment, Frame, Linker, call
 from .python_source import Found, Text
 from .python_stmts import Leave
 from .python_tables import known_function
-from .python_types import Annotations, record_fields
+from .python_types import Annotations
 
 LONGEST_DEFAULT = 256
 SCALARS = ("f64", "f32", "i64", "i32", "bool")

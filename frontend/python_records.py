@@ -13,8 +13,9 @@ from typing import Any
 
 from . import syntax as sx
 from .elab_base import did_you_mean
+from .python_classes import found_in, has_text, record_fields
 from .python_scope import MISSING, Scope, number
-from .python_types import found_in, hints_of, record_fields
+from .python_types import hints_of
 
 
 class Records(Scope):
@@ -116,9 +117,9 @@ class Records(Scope):
 
     def method(self, node: ast.Call, func: ast.Attribute, cls: type) -> sx.Expr:
         """`p.area(…)` for a record."""
-        if func.attr == "_replace":
+        if func.attr == "_replace" and not has_text(cls, func.attr):
             return self.replaced(node, func.value, cls)
-        if func.attr == "_asdict":
+        if func.attr == "_asdict" and not has_text(cls, func.attr):
             args = tuple(sx.Arg(self.at(func), f, sx.Field(self.at(func), self.expr(func.value), f)) for f in record_fields(cls) or ())
             return sx.Call(self.at(node), self.linker.builtin("record", self.at(node)), args, None)
         found = inspect.getattr_static(cls, func.attr, None)
@@ -178,6 +179,12 @@ class Records(Scope):
     def replaced(self, node: ast.Call, record: ast.expr, cls: type | None) -> sx.Expr:
         """`p._replace(a=…)`, `dataclasses.replace(p, a=…)`."""
         fields = None if cls is None else record_fields(cls)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "_replace":
+            pass  # of tuples: nothing else runs
+        elif cls is None:
+            self.linker.blind("replace")
+        else:
+            self.linker.check_made(cls, self.at(node))
         updates = []
         for k in node.keywords:
             if k.arg is None or fields is not None and k.arg not in fields:

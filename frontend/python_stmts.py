@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from ..compiler.errors import Error
 from . import syntax as sx
+from .python_classes import record_fields
 from .python_expr import conditional
 from .python_flow import (
     NONE,
@@ -33,7 +34,6 @@ from .python_iterators import ONE_SHOT
 from .python_lists import MUTATORS, Append, Extend, Shrink
 from .python_match import Matching
 from .python_scope import block, call, number
-from .python_types import record_fields
 from .unparse import expression_text
 
 MOST_STATEMENTS = 4_000
