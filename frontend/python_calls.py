@@ -66,6 +66,9 @@ class Calls(Sequences):
         for k in node.keywords:
             if k.arg is None:
                 self.refuse(k, "** in a call is not in the language", "write the arguments by name")
+        made = self.by_method(node)
+        if made is not None:
+            return made
         value = self.static(node.func)
         if value is MISSING:
             return self.call_inside(node)

@@ -76,6 +76,8 @@ class FunctionReader(Loops):
         self.bools = self._bools()
         self.scalars = set()
         self.floats: set[str] = set()
+        self.numeric: set[str] = set()
+        self.asked: dict[ast.expr, type | None] = {}
         self.depth = 0
         self.work = 0
 
@@ -148,6 +150,7 @@ class FunctionReader(Loops):
         again = set(assigned(self.body))
         self.tuples |= {n: len(t.items) for n, t in types.items() if isinstance(t, sx.TTuple)}
         self.truths |= {n for n, t in types.items() if n not in again and _element(t) == "bool"}
+        self.numeric |= {n for n, t in types.items() if n not in again and _rank(t) == 0}
         self.floats |= {n for n, t in types.items() if n not in again and _element(t) in ("f64", "f32")}
 
     @property

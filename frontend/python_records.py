@@ -29,6 +29,9 @@ class Records(Scope):
     def expr(self, node: ast.expr) -> sx.Expr:
         raise NotImplementedError
 
+    def by_method(self, node: ast.expr) -> sx.Expr | None:
+        raise NotImplementedError
+
     def user_call(self, node: ast.Call, fn: sx.Expr, first: tuple[sx.Arg, ...] = ()) -> sx.Expr:
         raise NotImplementedError
 
