@@ -18,6 +18,8 @@ BINARY: dict[type, tuple[str, str]] = {
         ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.FloorDiv: "floordiv", ast.Mod: "mod",
         ast.MatMult: "matmul", ast.Pow: "pow", ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "xor", ast.LShift: "lshift",
         ast.RShift: "rshift"}.items()}
+SYMBOLS = {"+": BINARY[ast.Add], "-": BINARY[ast.Sub], "*": BINARY[ast.Mult], "/": BINARY[ast.Div], "neg": ("__neg__",)}
+"""By the names of the language's operators that take records."""
 COMPARISONS: dict[type, tuple[str, str]] = {
     ast.Lt: ("__lt__", "__gt__"), ast.LtE: ("__le__", "__ge__"), ast.Gt: ("__gt__", "__lt__"), ast.GtE: ("__ge__", "__le__"),
     ast.Eq: ("__eq__", "__eq__"), ast.NotEq: ("__ne__", "__ne__")}

@@ -14,10 +14,10 @@ import numpy as np
 from ..compiler import errors
 from ..compiler.errors import Source
 from ..compiler.lock import kept, locked
-from ..frontend.python_classes import by_name, has_own, made_otherwise, own_way, positional, record_fields
+from ..frontend.python_classes import by_name, has_own, made_otherwise, own_method, own_way, positional, record_fields
 from ..frontend.python_types import list_levels
 from . import shapes
-from .pipeline import Unit
+from .pipeline import Operated, Unit
 from .records import SumValue, Value, home_of, homes
 from .sources import compiler_fingerprint, find_import
 from .values import Rebuilder, fields_of
@@ -83,6 +83,18 @@ class PythonUnit(Unit):
                                     and (base is known or known is None and issubclass(cls, base))), None) \
                 or (next((own for what in self.built.blind if (own := own_way(cls, what)) is not None), None) if known is None else None)
         return self._same[key]
+
+    def check_operated(self, operated: Sequence[Operated], values: Sequence[Any], function: str) -> None:
+        from ..frontend.python_operators import SYMBOLS
+
+        given = [c for v in values for c in _own_classes(v)]
+        for op, name, fields in operated:
+            for cls in (self.built.classes.get(name), *self.built.anonymous, *given):
+                methods = SYMBOLS[op] if cls is not None and {*(record_fields(cls) or ())} == {*fields} else ()
+                own = next((m for m in methods if cls is not None and own_method(cls, m) is not None), None)
+                if own is not None and cls is not None:
+                    raise errors.TypeError("DV0607", f"{function}: {cls.__name__} has its own {own}, which is called only where the text says the class",
+                                           help=f"write the types of the parameters, p: {cls.__name__}, and give the record a name of its own: q = …")
 
     @locked
     def _adopt(self, cls: type[Value]) -> None:
@@ -155,6 +167,18 @@ def _classes(value: object) -> Iterator[type[Value]]:
     fields = None if isinstance(value, SumValue | list) else fields_of(value)
     for part in fields.values() if fields is not None else value if type(value) is tuple else ():
         yield from _classes(part)
+
+
+def _own_classes(value: object) -> Iterator[type]:
+    """The classes of the caller's own that records are of: of a value, and of its parts."""
+    parts: Iterable[Any] = value if type(value) is tuple or isinstance(value, list) and value and fields_of(value[0]) is not None else ()
+    fields = None if isinstance(value, SumValue | list) else fields_of(value)
+    if fields is not None:
+        parts = fields.values()
+        if not isinstance(value, dict | Value):
+            yield type(value)
+    for part in parts:
+        yield from _own_classes(part)
 
 
 class _Rebuilder(Rebuilder):
