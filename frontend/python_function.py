@@ -235,7 +235,8 @@ class FunctionReader(Loops):
         self.check_captured(s, self.moved.get(s, NONE))
         inner = type(self)(self.linker, self.text, s, self.env, self.frames, self.used)
         inner.errors = self.errors
-        inner.lists, inner.tuples, inner.records = dict(self.lists), dict(self.tuples), dict(self.records)
+        inner.lists, inner.tuples = dict(self.lists), dict(self.tuples)
+        inner.records = {n: c for n, c in self.records.items() if n not in inner.frames[-1].locals}
         types = {a.arg: self.annotation(a.annotation) for a in parameters(s) if a.annotation is not None}
         inner.note_types(types)
         inner.check_aliases({a.arg: _rank(types.get(a.arg)) for a in parameters(s)})

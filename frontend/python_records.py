@@ -7,7 +7,8 @@ import dataclasses
 import functools
 import inspect
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -39,6 +40,16 @@ class Records(Scope):
         raise NotImplementedError
 
     # ------------------------------------------------ classes
+
+    @contextmanager
+    def frame(self, names: Sequence[str]) -> Iterator[None]:
+        outer = self.records
+        self.records = {n: c for n, c in outer.items() if n not in names}
+        try:
+            with super().frame(names):
+                yield
+        finally:
+            self.records = outer
 
     def class_of(self, node: ast.expr) -> type | None:
         """The record that a value is; None where the text does not say it."""
