@@ -13,6 +13,7 @@ never reused:
 from __future__ import annotations
 
 import json
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,18 @@ class Source:
 
 DERIVED = "<derived>"
 """The name of an expression that a transform from outside made; users never see those."""
+
+
+_LINE_BREAKS = str.maketrans(dict.fromkeys("\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
+
+
+def clean(source: Source) -> Source:
+    """The source that all spans point into: no byte order mark, `\\n` for line breaks, NFC."""
+    text = source.text.removeprefix("\ufeff")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_LINE_BREAKS)
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return source if text == source.text else Source(source.name, text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ def _mean(elab: Elaborator, gen: GenArg, args: Sequence[Value], named: Named, sp
         v = elab.elaborate(gen.body, scope)
         if isinstance(v, vs.SumV) or vs.has_function(v) or any(x.kind == "bool" for x in leaves(v)):
             expected(elab, "mean", "numbers", v, gen.body.span)
+        elab.note_records("+", v)
         return [("sum", v), ("sum", vs.leaf(1, "i64"))]
 
     with elab.at(span):

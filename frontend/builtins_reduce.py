@@ -66,6 +66,7 @@ def total(elab: Elaborator, span: Span, v: Value, axis: Value | None) -> Value:
         if any(x.kind == "bool" for x in vs.leaves(v)) or isinstance(v.body, vs.SumV):
             expected(elab, "sum", "numbers, or tuples and records of numbers", v, span)
         kept = [s for k, s in enumerate(v.axes) if k not in over]
+        elab.note_records("+", v)
         return vs.array_of(kept, vs.map_leaves(v.body, lambda x: reduce_leaf(elab, "sum", x, over)))
     x = widened(elab, numbers(elab, "sum", v, span))
     return reduce_leaf(elab, "sum", x, chosen(elab, "sum", x, axis, span))

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from ..compiler.errors import Source, Span
+from ..compiler.errors import Source, Span, clean
 from .layout import Outlook, declares, outlook
-from .lexer import clean, lex
+from .lexer import lex
 from .parser import name_last, states
 
 COMMANDS = (":", "?", "%", "!")

@@ -65,6 +65,8 @@ class Base:
         self.arg_spans: dict[int | str, Span] = {}
         self.on_bind: Callable[[Span, Value], object] | None = None
         self.wanted: Asked | None = None
+        self.operated: set[tuple[str, str, tuple[str, ...]]] = set()
+        """Operators that went through the fields of records, with the names of their types and of the fields."""
         self.outside: Span | None = None  # stands for a call that is no part of the program
 
     # ------------------------------------------------ for the rooms above

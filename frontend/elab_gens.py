@@ -348,6 +348,7 @@ class Generators(Calls):
             if bad is not None or (mode != "sum" and not (isinstance(v, Leaf) and not v.rank)):
                 self.type_error("DV0308", f"{mode} takes numbers, this is {vs.show_type(v)}", gen.body.span,
                                 help="count(…) counts the true ones" if mode == "sum" else None)
+            self.note_records("+", v)
             return [(mode, v)]
 
         if mode in ("max", "min", "argmax", "argmin"):

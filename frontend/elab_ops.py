@@ -103,6 +103,7 @@ class Ops(Values):
             if op in COMPARE:
                 return self.compare(op, a, b, span)
             return self.arith(op, a, b, span)
+        self.note_records(op, a, b)
         if op in ("+", "-") and not isinstance(a, Leaf | vs.FnV | vs.StrV):
             if not alike(a, b):
                 self.type_error("DV0308", f"{op} does not take {vs.show_type(a)} and {vs.show_type(b)}", span)
@@ -123,6 +124,18 @@ class Ops(Values):
 
             return self.same_fields(other, map_leaves(other, scaled), span)
         self.type_error("DV0308", f"{op} does not take {vs.show_type(a)} and {vs.show_type(b)}", span)
+
+    def note_records(self, op: str, *values: Value) -> None:
+        """Notes which records an operator goes through: a class of the caller's may have its own way."""
+        for v in values:
+            match v:
+                case RecordV(decl, names, items):
+                    self.operated.add((op, decl.name if decl is not None else "", tuple(names)))
+                    self.note_records(op, *items)
+                case TupleV(items):
+                    self.note_records(op, *items)
+                case ArrayV(_, element):
+                    self.note_records(op, element)
 
     def same_fields(self, old: Value, new: Value, span: Span) -> Value:
         """Arithmetic on a record must leave the kinds of its fields."""
@@ -185,6 +198,7 @@ class Ops(Values):
         if isinstance(v, Leaf) and v.kind != "bool":
             return self.lift([v], lambda s: self.fold("neg", *s), span, flex=v.flex)
         if isinstance(v, TupleV | RecordV | ArrayV):
+            self.note_records("neg", v)
             return map_leaves(v, lambda x: x if x.kind not in FLOATS else
                               self.lift([x], lambda s: self.b.prim("neg", *s), span))
         help = "a bool becomes a number by i64(…) or f64(…)" if isinstance(v, Leaf) else None

@@ -7,11 +7,10 @@ Indentation is the business of layout.py, which also decides where words like `b
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..compiler.errors import Source, Span, SyntaxError
+from ..compiler.errors import Source, Span, SyntaxError, clean
 
 KEYWORDS = frozenset((
     "and", "assert", "def", "do", "else", "false", "fn", "for", "if", "in", "let", "loop", "match", "not", "or", "then",
@@ -120,16 +119,6 @@ _COMMENTS = frozenset(("//", "%", ";"))
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "0": "\0"}
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
-_LINE_BREAKS = str.maketrans(dict.fromkeys("\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
-
-
-def clean(source: Source) -> Source:
-    """The source that all spans point into: no byte order mark, `\\n` for line breaks, NFC."""
-    text = source.text.removeprefix("\ufeff")
-    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_LINE_BREAKS)
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
-    return source if text == source.text else Source(source.name, text)
 
 
 def lex(source: Source) -> Lexed:

@@ -13,11 +13,12 @@ from typing import Any
 from ..compiler.errors import Span
 from . import syntax as sx
 from .elab_base import did_you_mean
+from .python_classes import positional, record_defaults, record_fields
 from .python_records import is_static
 from .python_scope import MISSING, block, call, number
 from .python_sequences import Sequences
 from .python_tables import SHORT, Known, Rule, home_of, known_function, methods, module_functions
-from .python_types import hints_of, record_defaults, record_fields
+from .python_types import hints_of
 
 INSTEAD = {
     "print": "return what is to be seen", "sorted": "write np.sort(v), ascending",
@@ -74,6 +75,9 @@ class Calls(Sequences):
         for k in node.keywords:
             if k.arg is None:
                 self.refuse(k, "** in a call is not in the language", "write the arguments by name")
+        made = self.by_method(node)
+        if made is not None:
+            return made
         value = self.static(node.func)
         if value is MISSING:
             return self.call_inside(node)
@@ -97,7 +101,7 @@ class Calls(Sequences):
         if isinstance(value, type):
             record = self.linker.record(value, span)
             if record is not None:
-                return self.construct(node, *record, record_defaults(value))
+                return self.construct(node, value, *record)
         transform = self.linker.transform(value)
         if transform is not None:
             return self.transformed(node, transform)
@@ -200,22 +204,30 @@ class Calls(Sequences):
         args += [sx.Arg(self.at(k.value), self.spelled(k.arg or ""), self.expr(k.value)) for k in node.keywords]
         return sx.Call(self.at(node), fn, (*first, *args), None)
 
-    def construct(self, node: ast.Call, ctor: sx.Expr | None, fields: tuple[str, ...], defaults: dict[str, Any]) -> sx.Expr:
+    def construct(self, node: ast.Call, cls: type, ctor: sx.Expr | None, fields: tuple[str, ...]) -> sx.Expr:
         """A record; without a type of its own all its fields are named."""
-        span = self.at(node)
-        args = [sx.Arg(self.at(a), fields[k] if ctor is None and k < len(fields) else None, self.expr(a))
-                for k, a in enumerate(node.args)]
+        span, defaults = self.at(node), record_defaults(cls)
+        first = fields if record_fields(cls) is None else positional(cls)
+        self.linker.check_made(cls, span)
+        args = [sx.Arg(self.at(a), first[k] if k < len(first) else None, self.expr(a)) for k, a in enumerate(node.args)]
         args += [sx.Arg(self.at(k.value), k.arg, self.expr(k.value)) for k in node.keywords]
-        given = {*fields[:len(node.args)], *(k.arg for k in node.keywords)}
+        given = {*first[:len(node.args)], *(k.arg for k in node.keywords)}
+        if len(node.args) > len(first) < len(fields):
+            rest = ", ".join(f"{f}=…" for f in fields if f not in first)
+            self.refuse(node, f"{cls.__name__} takes {len(first)} argument{'s' * (len(first) != 1)} by position, these are {len(node.args)}",
+                        f"the rest goes by name: {rest}", "DV0303")
+        twice = [k.arg for k in node.keywords if k.arg in first[:len(node.args)]]
+        if twice:
+            self.refuse(node, f"{twice[0]} of {cls.__name__} is given twice", code="DV0303")
         left = [f for f in fields if f not in given and f in defaults]
         args += [sx.Arg(span, f, self.linker.value(defaults[f], f, span, self.used)) for f in left]
         given |= set(left)
         if len(node.args) > len(fields) or given != set(fields):
             self.refuse(node, f"{ast.unparse(node.func)} takes {', '.join(fields)}", "give all that have no default", "DV0303")
-        if ctor is not None:
-            return sx.Call(span, ctor, tuple(args), None)
         order = {f: k for k, f in enumerate(fields)}
         args.sort(key=lambda a: order[a.name or ""])
+        if ctor is not None:
+            return sx.Call(span, ctor, tuple(sx.Arg(a.span, None, a.value) for a in args), None)
         return sx.Call(span, self.builtin("record", node), tuple(args), None)
 
     # ------------------------------------------------ the table

@@ -11,12 +11,13 @@ import numpy as np
 
 from ..compiler.errors import Span
 from . import syntax as sx
-from .python_calls import Calls
+from .python_classes import record_fields
 from .python_constants import Beyond, constant, is_float, is_i64, shown
 from .python_flow import defaults_of, parameters, reads, targets
+from .python_operators import Operators
 from .python_scope import MISSING, Watched, block, call, number
 from .python_tables import known_function
-from .python_types import list_levels, record_fields
+from .python_types import list_levels
 
 ADDING = {ast.Add: "+", ast.Sub: "-"}
 MULTIPLYING = {ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.MatMult: "@"}
@@ -35,7 +36,7 @@ TRUTHS = ("isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_no
 """Functions whose results are truth values."""
 
 
-class Expressions(Calls):
+class Expressions(Operators):
     truths: set[str]
     """Names that stand for truth values, or arrays of them, wherever they are read."""
     scalars: set[ast.AST]
@@ -52,6 +53,8 @@ class Expressions(Calls):
                 return self.as_scalar(made, node) if node in self.scalars else made
             case ast.BinOp(op=op):
                 return self.binary(node, op)
+            case ast.UnaryOp() if (made_ := self.by_method(node)) is not None:
+                return made_
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 known = self.known_number(node)
                 if known is not None:
@@ -115,6 +118,9 @@ class Expressions(Calls):
     # ------------------------------------------------ operators
 
     def binary(self, node: ast.BinOp, op: ast.operator) -> sx.Expr:
+        called = self.by_method(node)
+        if called is not None:
+            return called
         if type(op) in BITS:
             self.refuse(node, f"{ast.unparse(node)}: bits of integers are not in the language", f"write {BITS[type(op)]}")
         known = self.known_number(node)
@@ -190,7 +196,7 @@ class Expressions(Calls):
                 return self.list_depth(value)
             case ast.Call(func=func):
                 value = self.quiet_static(func)
-                if value in (list, sorted):
+                if value is list or value is sorted:
                     return 1
                 if isinstance(value, FunctionType):
                     return self.linker.gives_list(value)
@@ -230,6 +236,9 @@ class Expressions(Calls):
         return self.is_bool(node)
 
     def compare(self, node: ast.Compare) -> sx.Expr:
+        called = self.by_method(node)
+        if called is not None:
+            return called
         for op, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn):
                 self.refuse(node, "in is not in the language", "write any(x == y for y in v)")
@@ -295,6 +304,9 @@ class Expressions(Calls):
         return call(made.span, self.builtin("scalar", node), made, sx.Str(made.span, text))
 
     def element(self, node: ast.Subscript) -> sx.Expr:
+        called = self.by_method(node)
+        if called is not None:
+            return called
         span = self.at(node)
         if isinstance(node.value, ast.Attribute) and node.value.attr == "shape" and self.static(node.value) is MISSING \
                 and isinstance(node.slice, ast.Constant) and node.slice.value == 0:
@@ -303,6 +315,8 @@ class Expressions(Calls):
                 and self.class_of(node.value.value) is None and (self.literal(node.slice) or 0) < 0:
             return call(span, self.builtin("shape", node), self.expr(node.value.value), axis=self.expr(node.slice))
         if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+            if self.class_of(node.value) is None:
+                self.linker.blind("__getitem__")
             return sx.Field(span, self.expr(node.value), node.slice.value)
         cls, k = self.class_of(node.value), self.literal(node.slice)
         if cls is not None and issubclass(cls, tuple) and k is not None:

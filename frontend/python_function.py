@@ -14,6 +14,7 @@ import numpy as np
 from ..compiler.errors import Span, TypeError
 from . import syntax as sx
 from .python_alias import Aliases
+from .python_classes import record_fields
 from .python_flow import NONE, Live, assigned, bound, defaults_of, exits, hoisted, late, parameters
 from .python_iterators import Iterators
 from .python_lists import appending
@@ -24,7 +25,7 @@ from .python_scope import MISSING, Contents, Environment, Frame, Linker, call, c
 from .python_source import Found, Text
 from .python_stmts import Leave
 from .python_tables import known_function
-from .python_types import Annotations, record_fields
+from .python_types import Annotations
 
 LONGEST_DEFAULT = 256
 SCALARS = ("f64", "f32", "i64", "i32", "bool")
@@ -75,6 +76,8 @@ class FunctionReader(Loops):
         self.bools = self._bools()
         self.scalars = set()
         self.floats: set[str] = set()
+        self.numeric: set[str] = set()
+        self.asked: dict[ast.expr, type | None] = {}
         self.depth = 0
         self.work = 0
 
@@ -155,6 +158,7 @@ class FunctionReader(Loops):
         again = set(assigned(self.body))
         self.tuples |= {n: len(t.items) for n, t in types.items() if isinstance(t, sx.TTuple)}
         self.truths |= {n for n, t in types.items() if n not in again and _element(t) == "bool"}
+        self.numeric |= {n for n, t in types.items() if n not in again and _rank(t) == 0}
         self.floats |= {n for n, t in types.items() if n not in again and _element(t) in ("f64", "f32")}
 
     @property
@@ -239,7 +243,8 @@ class FunctionReader(Loops):
         self.check_captured(s, self.moved.get(s, NONE))
         inner = type(self)(self.linker, self.text, s, self.env, self.frames, self.used)
         inner.errors = self.errors
-        inner.lists, inner.tuples, inner.records = dict(self.lists), dict(self.tuples), dict(self.records)
+        inner.lists, inner.tuples = dict(self.lists), dict(self.tuples)
+        inner.records = {n: c for n, c in self.records.items() if n not in inner.frames[-1].locals}
         types = {a.arg: self.annotation(a.annotation) for a in parameters(s) if a.annotation is not None}
         inner.note_types(types)
         inner.check_aliases({a.arg: _rank(types.get(a.arg)) for a in parameters(s)})

@@ -9,7 +9,6 @@ they call need.  Names are spelled as in Python unless the language or the progr
 from __future__ import annotations
 
 import ast
-import dataclasses
 import enum
 import inspect
 import math
@@ -25,11 +24,12 @@ from . import syntax as sx
 from .depth import deep
 from .lexer import KEYWORDS
 from .python_alias import returns_argument
+from .python_classes import has_own, made_otherwise, reads_otherwise, record_fields
 from .python_function import FunctionReader, hints_of
 from .python_scope import LOOP, Environment, Watched, call, number
 from .python_source import find
 from .python_tables import Known, known_function
-from .python_types import PLAIN, Annotations, Scalar, has_own, record_fields
+from .python_types import PLAIN, Annotations, Scalar
 from .python_types import hints_of as class_hints
 
 DTYPES = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}
@@ -79,6 +79,8 @@ class Built:
     """Methods, properties and constants that the program took from classes."""
     hints: dict[str, type]
     """The classes that the annotations of the entry's parameters name."""
+    blind: tuple[str, ...]
+    """What is done with records whose classes the text does not say: `replace`, `__getitem__`."""
 
 
 @dataclass(eq=False)
@@ -101,6 +103,7 @@ class Round:
     watched: dict[tuple[int, str], Watched] = field(default_factory=dict)
     members: dict[tuple[type, str, type | None], None] = field(default_factory=dict)
     given_as: list[tuple[type, type, Span]] = field(default_factory=list)
+    blind: dict[str, None] = field(default_factory=dict)
     hints: dict[Read, dict[str, type]] = field(default_factory=dict)
 
 
@@ -144,11 +147,15 @@ class Reader:
         decls = (*now.imports.values(), *now.types.values(), *now.defs.values())
         return Built(sx.Program(first.span, decls), entry, hidden, now.classes, tuple(now.anonymous),
                      tuple(now.sources.values()), dict(now.spelled), dict(self.modules),
-                     tuple(now.watched.values()), tuple(now.members), now.hints[key])
+                     tuple(now.watched.values()), tuple(now.members), now.hints[key], tuple(now.blind))
 
     def member(self, cls: type, name: str, behind: type | None = None) -> None:
         """Notes that the program took something from a class: subclasses may have their own."""
         self.now.members[cls, name, behind] = None
+
+    def blind(self, what: str) -> None:
+        """Notes what is done with a record whose class the text does not say: some have their own way to do it."""
+        self.now.blind[what] = None
 
     def given_as(self, given: type, taken: type, span: Span) -> None:
         """Notes that a record of one class is given to a function that takes another one."""
@@ -397,7 +404,15 @@ class Reader:
         record = self.record(value, span) if isinstance(value, type) else None
         if record is None or record[0] is None:
             raise self.refused(value, name, span)
+        self.check_made(value, span)
         return record[0]
+
+    def check_made(self, cls: type, span: Span) -> None:
+        """Refuses to make a record whose class does more than to keep its fields then."""
+        own = made_otherwise(cls)
+        if own is not None:
+            raise SyntaxError("DV0156", f"{cls.__name__} does more than to keep its fields when it is made: it has its own {own}", span,
+                              help="give it as an argument; or a dataclass without __post_init__, __init__, InitVar and init=False")
 
     def python(self, value: object) -> FunctionType | None:
         if isinstance(value, FunctionType):
@@ -434,9 +449,10 @@ class Reader:
         fields = record_fields(cls)
         if fields is None:
             return None
-        if dataclasses.is_dataclass(cls) and (hasattr(cls, "__post_init__") or len(fields) != len(dataclasses.fields(cls))):
-            raise SyntaxError("DV0156", f"{cls.__name__} does more than to keep its fields when it is made", span,
-                              help="a dataclass without __post_init__ and init=False is a record")
+        own = reads_otherwise(cls)
+        if own is not None:
+            raise SyntaxError("DV0156", f"{cls.__name__} is no record: it has its own {own}, so its fields are not what it keeps", span,
+                              help="a record is a dataclass or a NamedTuple whose fields are plain: write a method under another name")
         bad = [f for f in fields if f in KEYWORDS]
         if bad:
             raise SyntaxError("DV0156", f"{bad[0]} can't be a field: it is a word of the language", span)

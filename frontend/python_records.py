@@ -7,14 +7,16 @@ import dataclasses
 import functools
 import inspect
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FunctionType, MethodType
 from typing import Any
 
 from . import syntax as sx
 from .elab_base import did_you_mean
+from .python_classes import found_in, has_text, record_fields
 from .python_scope import MISSING, Scope, number
-from .python_types import found_in, hints_of, record_fields
+from .python_types import hints_of
 
 
 class Records(Scope):
@@ -28,6 +30,9 @@ class Records(Scope):
     def expr(self, node: ast.expr) -> sx.Expr:
         raise NotImplementedError
 
+    def by_method(self, node: ast.expr) -> sx.Expr | None:
+        raise NotImplementedError
+
     def user_call(self, node: ast.Call, fn: sx.Expr, first: tuple[sx.Arg, ...] = ()) -> sx.Expr:
         raise NotImplementedError
 
@@ -35,6 +40,16 @@ class Records(Scope):
         raise NotImplementedError
 
     # ------------------------------------------------ classes
+
+    @contextmanager
+    def frame(self, names: Sequence[str]) -> Iterator[None]:
+        outer = self.records
+        self.records = {n: c for n, c in outer.items() if n not in names}
+        try:
+            with super().frame(names):
+                yield
+        finally:
+            self.records = outer
 
     def class_of(self, node: ast.expr) -> type | None:
         """The record that a value is; None where the text does not say it."""
@@ -116,9 +131,9 @@ class Records(Scope):
 
     def method(self, node: ast.Call, func: ast.Attribute, cls: type) -> sx.Expr:
         """`p.area(…)` for a record."""
-        if func.attr == "_replace":
+        if func.attr == "_replace" and not has_text(cls, func.attr):
             return self.replaced(node, func.value, cls)
-        if func.attr == "_asdict":
+        if func.attr == "_asdict" and not has_text(cls, func.attr):
             args = tuple(sx.Arg(self.at(func), f, sx.Field(self.at(func), self.expr(func.value), f)) for f in record_fields(cls) or ())
             return sx.Call(self.at(node), self.linker.builtin("record", self.at(node)), args, None)
         found = inspect.getattr_static(cls, func.attr, None)
@@ -178,6 +193,12 @@ class Records(Scope):
     def replaced(self, node: ast.Call, record: ast.expr, cls: type | None) -> sx.Expr:
         """`p._replace(a=…)`, `dataclasses.replace(p, a=…)`."""
         fields = None if cls is None else record_fields(cls)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "_replace":
+            pass  # of tuples: nothing else runs
+        elif cls is None:
+            self.linker.blind("replace")
+        else:
+            self.linker.check_made(cls, self.at(node))
         updates = []
         for k in node.keywords:
             if k.arg is None or fields is not None and k.arg not in fields:

@@ -59,6 +59,10 @@ class Linker(Protocol):
         """Notes that the program took something from a class, or from those `behind` one: subclasses may have their own."""
         raise NotImplementedError
 
+    def blind(self, what: str) -> None:
+        """Notes what is done with a record whose class the text does not say: some have their own way to do it."""
+        raise NotImplementedError
+
     def given_as(self, given: type, taken: type, span: Span) -> None:
         """Notes that a record of one class is given to a function that takes another one."""
         raise NotImplementedError
@@ -69,6 +73,10 @@ class Linker(Protocol):
 
     def record(self, cls: type, span: Span) -> tuple[sx.Expr | None, tuple[str, ...]] | None:
         """The constructor of a class (None: an anonymous record) and its fields, or None if it is no record."""
+        raise NotImplementedError
+
+    def check_made(self, cls: type, span: Span) -> None:
+        """Refuses to make a record whose class does more than to keep its fields then."""
         raise NotImplementedError
 
     def transform(self, value: object) -> str | None:

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..compiler.errors import Span, SyntaxError
 from . import syntax as sx
+from .python_classes import record_fields
 from .python_records import Records
 from .python_scope import MISSING, block, call, number
-from .python_types import record_fields
 
 Gen = sx.GenBelow | sx.GenRange | sx.GenIn
 

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from ..compiler.errors import Error
 from . import syntax as sx
+from .python_classes import record_fields
 from .python_expr import conditional
 from .python_flow import (
     NONE,
@@ -33,7 +34,6 @@ from .python_iterators import ONE_SHOT
 from .python_lists import MUTATORS, Append, Extend, Shrink
 from .python_match import Matching
 from .python_scope import block, call, number
-from .python_types import record_fields
 from .unparse import expression_text
 
 MOST_STATEMENTS = 4_000
@@ -377,8 +377,9 @@ class Statements(Matching):
         if isinstance(s.target, ast.Name) and self.list_depth(s.target):
             self.refuse(s, f"{ast.unparse(s)}: in Python this appends to a list, or repeats it",
                         f"write {s.target.id}.extend(…), or {s.target.id} = {s.target.id} + …; np.array(…) calculates")
+        self.not_in_place(s, load)
         value = self.binary(ast.copy_location(ast.BinOp(load, s.op, s.value), s), s.op)
-        if s in self.scalars and isinstance(s.target, ast.Name):
+        if s in self.scalars and self.class_of(load) is None and isinstance(s.target, ast.Name):
             span = self.at(s.target)
             guard = sx.Let(span, sx.PName(span, self.spelled(s.target.id)), None, self.as_scalar(self.expr(load), s.target))
             return [guard, *self.put(s.target, value, s)]

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..compiler.errors import Error, Source, Span, SyntaxError, TypeError
 from . import syntax as sx
+from .python_classes import record_fields
 
 
 class Scalar:
@@ -78,36 +79,6 @@ def list_levels(value: object) -> int:
     while isinstance(value, list) and depth < 100:
         depth, value = depth + 1, value[0] if value else None
     return depth
-
-
-def record_fields(cls: type) -> tuple[str, ...] | None:
-    """The fields of a dataclass or a NamedTuple, None for other classes."""
-    if dataclasses.is_dataclass(cls):
-        return tuple(f.name for f in dataclasses.fields(cls) if f.init)
-    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
-        return tuple(cls._fields)
-    return None
-
-
-def found_in(cls: type, name: str, behind: type | None = None) -> Any:
-    """What a class has of a name, or the classes `behind` one in its order, as `super()` looks; None for nothing."""
-    order = cls.__mro__
-    if behind in order:
-        order = order[order.index(behind) + 1:]
-    return next((vars(c)[name] for c in order if name in vars(c)), None)
-
-
-def has_own(cls: type, name: str, base: type, behind: type | None = None) -> bool:
-    """Has a class something else of this name than another one?"""
-    own = found_in(cls, name, behind)
-    return own is not None and own is not found_in(base, name, behind)
-
-
-def record_defaults(cls: type) -> dict[str, Any]:
-    """The defaults of a record's fields; those that a factory makes are left out."""
-    if dataclasses.is_dataclass(cls):
-        return {f.name: f.default for f in dataclasses.fields(cls) if f.default is not dataclasses.MISSING}
-    return dict(getattr(cls, "_field_defaults", {}))
 
 
 def hints_of(cls: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..compiler import errors
 from ..compiler.errors import DERIVED, Source, Span
@@ -21,7 +21,7 @@ from ..frontend.parser import parse_expr
 from ..frontend.values import record_sizes, type_of
 from ..passes.differentiate import resolve
 from . import shapes
-from .pipeline import Outline
+from .pipeline import Operated, Outline
 from .shapes import Param, Signature
 from .size_check import SizeCheck, describe
 from .sources import PAIR, find_import
@@ -39,6 +39,7 @@ class Made:
     outputs: tuple[bool, ...]
     sizes: SizeCheck
     flex: tuple[bool, ...] = ()
+    operated: tuple[Operated, ...] = ()
 
 
 class Front:
@@ -190,7 +191,7 @@ class Front:
                 e = e.inner
             made = self.module.instantiate_fn(self._closure(e, given, names)) if isinstance(e, sx.Fn) else \
                 self.module.instantiate_expr(e, given)
-        return made_of(made)
+        return replace(made_of(made), operated=tuple(sorted(self.module.elab.operated)))
 
     def _closure(self, e: sx.Fn, types: tuple[ty.Type, ...], names: dict[str, Var]) -> Closure:
         """A `fn` at these types; its i64 parameters may be sizes in them."""

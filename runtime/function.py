@@ -151,6 +151,8 @@ class Function:
             self._fixed = instance if usual else self._fixed
         results = instance.run(leaves)
         result = _wrapped(instance.result, self._wrap)
+        if instance.described.operated:
+            self._unit.check_operated(instance.described.operated, values, self._all.name)
         calls = self._calls.setdefault(instance, 0)
         if calls == 0:
             self._calls[instance] = 1

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..compiler import errors
 from ..compiler.errors import Source
 from ..compiler.lock import kept, locked
-from ..frontend.python_types import has_own, list_levels, record_fields
+from ..frontend.python_classes import by_name, has_own, made_otherwise, own_method, own_way, positional, record_fields
+from ..frontend.python_types import list_levels
 from . import shapes
-from .pipeline import Unit
+from .pipeline import Operated, Unit
 from .records import SumValue, Value, home_of, homes
 from .sources import compiler_fingerprint, find_import
 from .values import Rebuilder, fields_of
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from ..frontend.python_program import Built
     from .front import Front
 
+FREE = "a dict, a NamedTuple or a dataclass without checks takes any values"
 selves: set[type] = set()
 """Records that stand for the objects of methods."""
 
@@ -44,7 +48,7 @@ class PythonUnit(Unit):
         """What functions that are called were made of."""
         self.others = tuple(w for w in built.watched if not isinstance(w.place, dict) and w.name != "__code__")
         self._same: dict[tuple[type, str, str], str | None] = {}
-        self.own_member = self._own_member if built.members else None
+        self.own_member = self._own_member if built.members or built.blind else None
 
     def reword(self, e: errors.Error) -> None:
         from .jit_words import reword
@@ -78,8 +82,21 @@ class PythonUnit(Unit):
         if key not in self._same:
             known = self.built.classes.get(record) if record else self.built.hints.get(path)
             self._same[key] = next((name for base, name, behind in self.built.members if has_own(cls, name, base, behind)
-                                    and (base is known or known is None and issubclass(cls, base))), None)
+                                    and (base is known or known is None and issubclass(cls, base))), None) \
+                or (next((own for what in self.built.blind if (own := own_way(cls, what)) is not None), None) if known is None else None)
         return self._same[key]
+
+    def check_operated(self, operated: Sequence[Operated], values: Sequence[Any], function: str) -> None:
+        from ..frontend.python_operators import SYMBOLS
+
+        given = [c for v in values for c in _own_classes(v)]
+        for op, name, fields in operated:
+            for cls in (self.built.classes.get(name), *self.built.anonymous, *given):
+                methods = SYMBOLS[op] if cls is not None and {*(record_fields(cls) or ())} == {*fields} else ()
+                own = next((m for m in methods if cls is not None and own_method(cls, m) is not None), None)
+                if own is not None and cls is not None:
+                    raise errors.TypeError("DV0607", f"{function}: {cls.__name__} has its own {own}, which is called only where the text says the class",
+                                           help=f"write the types of the parameters, p: {cls.__name__}, and give the record a name of its own: q = …")
 
     @locked
     def _adopt(self, cls: type[Value]) -> None:
@@ -155,6 +172,18 @@ def _classes(value: object) -> Iterator[type[Value]]:
         yield from _classes(part)
 
 
+def _own_classes(value: object) -> Iterator[type]:
+    """The classes of the caller's own that records are of: of a value, and of its parts."""
+    parts: Iterable[Any] = value if type(value) is tuple or isinstance(value, list) and value and fields_of(value[0]) is not None else ()
+    fields = None if isinstance(value, SumValue | list) else fields_of(value)
+    if fields is not None:
+        parts = fields.values()
+        if not isinstance(value, dict | Value):
+            yield type(value)
+    for part in parts:
+        yield from _own_classes(part)
+
+
 class _Rebuilder(Rebuilder):
     """Records come back in the classes that the program was written with, or that the arguments had."""
 
@@ -179,7 +208,7 @@ class _Rebuilder(Rebuilder):
 
     def record(self, name: str, fields: tuple[str, ...]) -> Callable[..., Any]:
         if name in self.classes:
-            return _making(self.classes[name])
+            return _making(self.classes[name], fields)
         if name:
             return super().record(name, fields)
         found = list(self.found.get(fields, {dict: None}))
@@ -189,21 +218,32 @@ class _Rebuilder(Rebuilder):
                                    help="write the types of the fields in the classes")
         if found == [dict]:
             return lambda *parts: dict(zip(fields, parts, strict=True))
-        return _making(found[0])  # type: ignore[arg-type]
+        return _making(found[0], fields)  # type: ignore[arg-type]
 
     def ctor(self, t: shapes.Sum, tag: int) -> Callable[..., Any]:
         known = self.classes.get(t.ctors[tag][0])
-        return _making(known) if known is not None else super().ctor(t, tag)
+        return _making(known, record_fields(known) or ()) if known is not None else super().ctor(t, tag)
 
 
-def _making(cls: type) -> Callable[..., Any]:
-    """The class as a function of its fields; some have reasons of their own to refuse values."""
+def _making(cls: type, fields: tuple[str, ...]) -> Callable[..., Any]:
+    """The class as a function of its fields; some have reasons of their own to refuse values, or change them."""
+    own, first, named = made_otherwise(cls), positional(cls), by_name(cls)
 
     def make(*parts: Any) -> Any:
+        given = dict(zip(fields, parts, strict=True))
         try:
-            return cls(*parts)
+            made = cls(*(given[f] for f in first), **{f: given[f] for f in named})
         except Exception as e:
             raise errors.TypeError("DV0614", f"the result is a {cls.__name__}, but it refuses its values ({type(e).__name__}: {e})",
-                                   help="a dict, a NamedTuple or a dataclass without checks takes any values") from e
+                                   help=FREE) from e
+        changed = next((f for f in fields if own is not None and not _same(getattr(made, f), given[f])), None)
+        if changed is not None:
+            raise errors.TypeError("DV0614", f"the result is a {cls.__name__}, but its {own} changes {changed}", help=FREE)
+        return made
 
     return make
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or type(a) is type(b) and isinstance(a, int | float | np.ndarray | np.generic) \
+        and np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f")

@@ -37,6 +37,8 @@ BACKENDS = ("llvm", "interpreter", "loops")
 STAGES = ("parsed", "typed", "core", "derivative", "optimised", "loops", "llvm", "asm")
 T = TypeVar("T")
 Run = Callable[[Sequence[Any]], Sequence[Any]]
+Operated = tuple[str, str, tuple[str, ...]]
+"""An operator that goes through the fields of records, the name of their type, and the fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Described:
     result: shapes.Type
     outputs: tuple[bool, ...]
     sizes: SizeCheck
+    operated: tuple[Operated, ...] = ()
 
 
 class Unit:
@@ -90,6 +93,9 @@ class Unit:
 
     def accept(self, param: shapes.Param, value: object, function: str) -> None:
         """Refuses an argument whose type alone does not say what is wrong with it."""
+
+    def check_operated(self, operated: Sequence[Operated], values: Sequence[Any], function: str) -> None:
+        """Refuses records whose classes have operators of their own, where those of the language went through them."""
 
     @kept
     def key(self) -> str:
@@ -321,9 +327,10 @@ class Instance:
     def described(self) -> Described:
         if self._manifest is None:
             _ = self.core
-            return Described(self._made.result, self._made.outputs, self._made.sizes)
+            return Described(self._made.result, self._made.outputs, self._made.sizes, self._made.operated)
         m = self._manifest
-        return Described(shapes.from_json(m["result"]), tuple(m["outputs"]), SizeCheck.from_json(m["sizes"]))
+        operated = tuple((op, name, tuple(fields)) for op, name, fields in m["operated"])
+        return Described(shapes.from_json(m["result"]), tuple(m["outputs"]), SizeCheck.from_json(m["sizes"]), operated)
 
     # ------------------------------------------------------------ running
 
@@ -406,7 +413,7 @@ class Instance:
             signature, code = compile_object(entry)
         store.write_object(key, {
             "abi": signature.to_json(), "result": shapes.to_json(self.result), "outputs": list(self.outputs),
-            "sizes": self.described.sizes.to_json(),
+            "sizes": self.described.sizes.to_json(), "operated": self.described.operated,
         }, code)
         self.native = NativeFunction(signature, code, write=self.unit.write)
         return self.native

@@ -12,7 +12,7 @@ import os
 import re
 from pathlib import Path
 
-from ..compiler.errors import Source
+from ..compiler.errors import Source, clean
 from .data import read_source
 
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([^\W\d]\w*(?:\.\w+)*)", re.MULTILINE)
@@ -95,4 +95,4 @@ def all_sources(source: Source, folder: str | None) -> list[Source]:
                 follow(other.text, os.path.dirname(other.name))
 
     follow(source.text, folder)
-    return list(found.values())
+    return [clean(s) for s in found.values()]

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..compiler import errors
 from ..compiler.errors import Span
+from ..frontend.python_classes import reads_otherwise
 from . import shapes
 from .records import SumValue, Value, _nfc, ctor_class, record_class
 from .shapes import Array, Record, Scalar, Sum, Tuple
@@ -212,8 +213,7 @@ class Reader:
 
     def _fields(self, value: Any, t: shapes.Type, names: list[str], path: str) -> list[Any]:
         """The fields of a record, in order, from anything that has them."""
-        with foreign(value, path, self.function):
-            found = fields_of(value)
+        found = fields_of_argument(value, path, self.function)
         if found is None:
             self._fail(path, t, value, f"give a dict or a record with {', '.join(names)}")
         self._check_class(value, t.element if isinstance(t, Array) else t, path)
@@ -269,8 +269,7 @@ class Reader:
             value = value()  # a constructor without values stands for its only one
         if isinstance(value, SumValue):
             return (value.tag, value._values) if value._key[1:3] == (t.name, arity) else None
-        with foreign(value, path, self.function):
-            fields = None if isinstance(value, dict) else fields_of(value)
+        fields = None if isinstance(value, dict) else fields_of_argument(value, path, self.function)
         own = (type(value).__name__, len(fields or ()))
         return None if fields is None or own not in arity else (arity.index(own), list(fields.values()))
 
@@ -340,6 +339,17 @@ def fields_of(value: Any) -> dict[str, Any] | None:
     if isinstance(value, dict) or (hasattr(type(value), "keys") and hasattr(type(value), "__getitem__")):
         return {_nfc(str(k)): value[k] for k in value}
     return None
+
+
+def fields_of_argument(value: Any, path: str, function: str) -> dict[str, Any] | None:
+    """The same for an argument, which may have its own ways, and of which not every class is a record."""
+    with foreign(value, path, function):
+        cls: type = type(value)
+        own = reads_otherwise(cls)
+        if own is None:
+            return fields_of(value)
+    raise errors.TypeError("DV0607", f"`{path}` of {function}: expected a record, found a {type(value).__name__}, which has its own {own}",
+                           help="its fields are not what it keeps: give a dict, or a class with plain fields")
 
 
 # ---------------------------------------------------------------- kinds
@@ -434,8 +444,7 @@ def infer(value: Any, name: str, function: str, sizes: tuple[shapes.Size, ...] |
             if isinstance(t, Sum) and value._key[1:3] == (t.name, tuple((c, len(p)) for c, p in t.ctors)):
                 return t
         Reader(function)._fail(name, "a value of this program", value)
-    with foreign(value, name, function):
-        fields = fields_of(value)
+    fields = fields_of_argument(value, name, function)
     if fields is not None:
         if isinstance(value, dict) and not all(isinstance(k, str) for k in value):
             Reader(function)._fail(name, "a dict whose keys are names", value, 'write {"a": …}, or give an array or a tuple')

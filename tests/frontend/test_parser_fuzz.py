@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from derivant.compiler.errors import Source, SyntaxError
-from derivant.frontend.lexer import KEYWORDS, MARKS, clean, lex
+from derivant.compiler.errors import Source, SyntaxError, clean
+from derivant.frontend.lexer import KEYWORDS, MARKS, lex
 from derivant.frontend.parser import parse
 
 PROGRAM = '''

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
 
-from derivant.compiler.errors import Error, Source
+from derivant.compiler.errors import Error, Source, clean
 from derivant.frontend import syntax as sx
-from derivant.frontend.lexer import DECLARATIONS, KEYWORDS, MARKS, clean, lex
+from derivant.frontend.lexer import DECLARATIONS, KEYWORDS, MARKS, lex
 from derivant.frontend.parser import parse
 
 from .children import ROOT

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from derivant.compiler.errors import Source
+from derivant.compiler.errors import Source, clean
 from derivant.frontend.formatter import format_source
-from derivant.frontend.lexer import clean
-from derivant.runtime.language_server import Document, Places
 from lsprotocol.types import Location, Position
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
