@@ -22,6 +22,7 @@ import derivant as dv
 import numpy as np
 from derivant.compiler.errors import Error, Source, clean
 from derivant.frontend.formatter import format_source
+from derivant.runtime import shapes
 from derivant.runtime.function import Function
 from derivant.runtime.records import Value
 from derivant.runtime.values import DTYPES

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from derivant.compiler.errors import Source, clean
 from derivant.frontend.formatter import format_source
+from derivant.runtime.language_server import Document, Places
 from lsprotocol.types import Location, Position
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
