@@ -72,7 +72,7 @@ class Unit:
             raise errors.ValueError_("DV0613", f"there is no backend {backend}", help=f"there are: {', '.join(BACKENDS)}")
         if sys.platform == "win32":
             raise errors.UnsupportedError("DV0701", "Derivant runs on Linux and macOS, not on Windows")
-        self.source = source
+        self.source = errors.clean(source)
         self.folder = folder
         self.backend = backend
         self.write: Callable[[str], object] = print

@@ -150,3 +150,13 @@ type P = {x: f64, y: f64}""")
     assert again(2.0, b=False, t=0.0) == 1
     again = dv.compile(dv.grad(m.g).source).grad_g
     assert (again({"x": 3.0, "y": 4.0}).x, again({"x": 3.0, "y": 4.0}, 3.0).x) == (8, 12)
+
+
+def test_places_of_arguments_are_those_of_the_text_as_it_is_read() -> None:
+    """Of odd line breaks, too: the excerpt shows the line that is meant."""
+    module = dv.compile("# one\x85line\r\ndef f(v: f64[2]) -> f64 = v[0]\r\n")
+    for _ in range(2):
+        with pytest.raises(dv.Error) as e:
+            module.f(np.zeros(3))
+        assert e.value.span is not None and e.value.span.line == 2
+        assert "2 │ def f(v: f64[2])" in str(e.value)
