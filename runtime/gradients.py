@@ -33,6 +33,7 @@ POINTS = 3
 TRIES = 24
 LIMIT = 1.0  # seconds of one call
 _EQUAL = {"f64": 1e-9, "f32": 2e-4}      # forward and reverse, relative to the terms of the products
+_SMALL = 1e-3                            # values and slopes below this are enlarged
 _SETTLED = {"f64": 1e-5, "f32": 2e-2}    # an extrapolation that is worth comparing with
 _HUGE = 1e10                             # a derivative so much larger than all else is of a chaotic point
 _START = {"f64": 0.05, "f32": 0.2}       # the first step
@@ -219,6 +220,9 @@ class _Point:
     def compare(self) -> errors.Error | bool:
         """True if all agree, False if the point says nothing, otherwise the error."""
         pushed = self.forward()
+        unit = max(float(np.abs(self.weights) @ np.abs(x)) for x in (self.at, pushed))
+        unit = unit if 0 < unit < _SMALL else 1.0
+        self.weights = self.weights / unit  # what is small is seen as large as others are, and not as nothing
         try:
             pulled, v = self.reverse()
         except errors.UnsupportedError as e:
@@ -241,8 +245,8 @@ class _Point:
                           zip(self.f.params, self._values(self.leaves), strict=True))
         return errors.AssertError(
             "DV0513", f"the derivative of {self.f.__name__} {what}", self.f.span,
-            notes=[f"forward:     {forward:.12g}", f"reverse:     {reverse:.12g}",
-                   f"differences: {difference:.12g} ± {off:.1g}", f"at {point}, along a random direction"],
+            notes=[f"forward:     {forward * unit:.12g}", f"reverse:     {reverse * unit:.12g}",
+                   f"differences: {difference * unit:.12g} ± {off * unit:.1g}", f"at {point}, along a random direction"],
             help="what is found by comparisons only (bisection) has a derivative of zero: state its `derivative`"
             if forward == reverse == 0 else "a stated `derivative` of it, or of what it calls, may be wrong",
         )

@@ -84,6 +84,7 @@ def guarded(x: f64) -> f64 =
 def area(s: Shape) -> f64 = match s { Circle(r) -> pi * r ** 2; Box(a, b) -> a * b }
 def both(p: Pair, n: i64) -> (f64, f64[n]) = (p.x * sum(p.v), [p.x ** 2 * i for i < n])
 def kinks(v: f64[n]) -> f64 = sum(abs(x) + max(x, 0.2) for x in v)
+def faint(v: f64[n]) -> f64 = 1e-15 * sum(exp(x) for x in v)
 def root(a: f64) -> f64 = loop y = a + 1 while abs(y * y - a) > 1e-12 do 0.5 * (y + a / y)
 def single(x: f32[n], w: f32[n]) -> f32 = sum(x[i] * exp(w[i]) for i)
 def sizes(v: f64[n * (n + 1) // 2], m: f64[n + 1, 2]) -> f64 = sum(v) * sum(m)
@@ -96,7 +97,7 @@ def rows(ps: (f64, f64)[n]) -> f64 = sum(x * y for (x, y) in ps)
 
 def test_right_derivatives_pass() -> None:
     found = check(RIGHT)
-    assert len(found) == 13
+    assert len(found) == 14
     for c in found.values():
         assert c.points == 3 and c.error is None, c
 
@@ -106,6 +107,7 @@ WRONG = {
     "sign": "def f(x: f64) -> f64 = sin(x)\nderivative f(x) along dx = -cos(x) * dx\n",
     "one entry": "def f(v: f64[n]) -> f64 = sum(v ** 2)\nderivative f(v) along dv = sum(2 * v[i] * dv[i] for i in 1 .. n)\n",
     "dropped": "def f(x: f64, y: f64) -> f64 = x * y\nderivative f(x, y) along (dx, dy) = y * dx + 0 * dy\n",
+    "small": "def f(x: f64) -> f64 = 1e-20 * sin(x)\nderivative f(x) along dx = 2e-20 * cos(x) * dx\n",
     "inside": "def g(x: f64) -> f64 = exp(x)\nderivative g(x) along dx = (exp(x) + 1e-4) * dx\n"
               "def f(x: f64) -> f64 = g(g(x))\n",
     "bisection": "def f(a: f64) -> f64 =\n  let (l, h) = loop (l, h) = (0.0, 4.0) for _ < 50 do\n"
