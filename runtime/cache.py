@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import stat
 import struct
@@ -28,6 +29,8 @@ from ..compiler.abi import ABI_VERSION
 LIMIT = 1 << 30
 _MAGIC = b"derivant object 2\n"
 _SUFFIX = ".dvo"
+_OURS = re.compile(r"[0-9a-f]{64}(\.dvo|\.\d+\.[0-9a-f]{8}\.tmp)|grammar-[0-9a-f]{16}\.json.*")
+"""Entries, debris, and tables of the grammar; what else stands in the directory is somebody's own."""
 _EVERY = 16  # the size of the whole is looked at after so many new entries
 
 
@@ -114,7 +117,7 @@ class Cache:
                 with contextlib.suppress(OSError):
                     s = e.stat(follow_symlinks=False)
                     newest = max(newest, s.st_mtime)
-                    if e.name.endswith((_SUFFIX, ".tmp")):
+                    if _OURS.fullmatch(e.name) and e.name.endswith((_SUFFIX, ".tmp")):
                         found.append((s.st_mtime, s.st_size, Path(e.path)))
         total = sum(size for _, size, _ in found)
         goal = self.limit if total <= self.limit else self.limit * 9 // 10
@@ -142,8 +145,7 @@ class Cache:
                     path.unlink()
 
     def _ours(self) -> list[Path]:
-        """Entries, debris, and tables of the grammar."""
-        return [p for pattern in ("*" + _SUFFIX, "*.tmp", "grammar-*.json*") for p in self.path.glob(pattern)]
+        return [p for p in self.path.iterdir() if _OURS.fullmatch(p.name)] if self.path.is_dir() else []
 
 
 @cache

@@ -126,6 +126,18 @@ def test_sound_entry_with_a_strange_manifest(cache: Cache) -> None:
     np.testing.assert_array_equal(f([[1.0]])[0], [2.0])
 
 
+def test_what_is_not_ours_stays(cache: Cache) -> None:
+    native.native_cached(b"key", doubled, cache=cache)
+    own = [cache.path / name for name in ("notes.tmp", "model.dvo", "grammar-english.json", "data.npy")]
+    for path in own:
+        path.write_text("mine")
+    assert cache.usage()[0] == 1
+    cache.limit = 0
+    cache.trim()
+    cache.clear()
+    assert sorted(cache.path.iterdir()) == sorted(own)
+
+
 def test_places_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     open_to_all = tmp_path / "open"
