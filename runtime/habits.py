@@ -36,6 +36,8 @@ _ASSIGNMENTS = tuple((re.compile(head + _EQUALS), what, help) for head, what, he
 _PROMPTS = tuple((re.compile(rf"{first}(?: (.*)|\s*)"), re.compile(rf"{more}(?: (.*)|\s*)")) for first, more in (
     ("dv>", r"  \|"), (">>>", r"\.\.\."), (r"In \[\d+\]:", r" *\.\.\.+:")))
 """How an input begins in what was copied from a prompt, and how its further lines do: here, in Python, in IPython."""
+_HEAD = re.compile(r"```\w*|\$ (derivant|ipython|python3?)\b.*|derivant \d\S* .*Ctrl-D ends")
+"""What stands before the first prompt: the fence of a page, the shell's line, the banner."""
 
 
 def inputs(text: str, known: Collection[str] = ()) -> list[tuple[int, str]]:
@@ -44,7 +46,7 @@ def inputs(text: str, known: Collection[str] = ()) -> list[tuple[int, str]]:
     Each comes with the number of lines in front of it.  Where the session knows a `dv`, `dv> 1` is a comparison.
     """
     lines = text.split("\n")
-    begins = next((line for line in lines if line.strip()), "")
+    begins = next((line for line in lines if line.strip() and not _HEAD.fullmatch(line)), "")
     for k, (first, more) in enumerate(_PROMPTS):
         if first.fullmatch(begins) and not (k == 0 and "dv" in known):
             break

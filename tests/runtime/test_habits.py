@@ -160,6 +160,11 @@ def test_transcripts(s: Session, first: str, more: str, answer: str, margin: str
     assert wrong.error.span.line == text.count("\n") + 1 and wrong.error.span.col == 1
 
 
+@pytest.mark.parametrize("head", ["$ derivant repl", "```text", "```\n$ derivant -q", "derivant 0.1.0   :help lists commands, Ctrl-D ends"])
+def test_what_stands_before_the_first_prompt(s: Session, head: str) -> None:
+    assert said(s, f"{head}\ndv> let a = 2\na : i64\ndv> a + 1\n3 : i64\n```") == ["a : i64", "3 : i64"]
+
+
 def _alone(typed: list[str], text: str) -> list[Reply]:
     """The replies to one input, after those before it."""
     session = Session()
