@@ -195,3 +195,17 @@ def test_a_default_with_an_array_in_it_is_refused() -> None:
     with pytest.raises(dv.Error, match="the default of p has an array in it") as e:
         dv.jit(f)
     assert e.value.code == "DV0156" and "by its name from outside" in (e.value.help or "")
+
+
+def test_a_called_function_is_followed_when_its_code_is_exchanged() -> None:
+    def helper(x):  # type: ignore[no-untyped-def]
+        return x + 1.0
+
+    def other(x):  # type: ignore[no-untyped-def]
+        return 10.0 * x
+
+    user = dv.jit(lambda x: 2.0 * helper(x))
+    slope = dv.grad(user)
+    assert user(3.0) == 8.0 and slope(3.0) == 2.0
+    helper.__code__ = other.__code__
+    assert user(3.0) == 60.0 and slope(3.0) == 20.0
