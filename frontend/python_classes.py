@@ -107,6 +107,8 @@ def made_otherwise(cls: type) -> str | None:
 
 def own_way(cls: type, what: str) -> str | None:
     """What a class has of its own that does something with its records: `__add__`, or for `replace` the making of them."""
+    if record_fields(cls) is None:  # a mapping
+        return None
     if what == "replace":
         return made_otherwise(cls)
     return what if own_method(cls, what) is not None else None
