@@ -290,7 +290,7 @@ def test_transposes_of_several_and_of_structures(backend: str) -> None:
 @pytest.mark.parametrize("given", [None, 1.5, b"0", object(), ..., np.array(1), [None], {"z"}, (i for i in "ab")])
 def test_options_of_any_sort(m: dv.Module, given: Any) -> None:
     """Options that make no sense are refused as such, whatever they are."""
-    for call in (lambda: dv.grad(m.square, argnums=given), lambda: dv.grad(m.square, argnames=given or ()), lambda: dv.vmap(m.square, given),
+    for call in (lambda: dv.grad(m.square, argnums=1.5 if given is None else given), lambda: dv.grad(m.square, argnames=given or ()), lambda: dv.vmap(m.square, given),
                  lambda: m[given], lambda: dv.compile("", name=given), lambda: dv.compile(given), lambda: m.square.explain(given or ())):
         with pytest.raises(dv.Error) as info:
             call()
