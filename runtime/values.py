@@ -17,7 +17,6 @@ import numpy as np
 
 from ..compiler import errors
 from ..compiler.errors import Span
-from ..frontend.python_classes import reads_otherwise
 from . import shapes
 from .records import SumValue, Value, _nfc, ctor_class, record_class
 from .shapes import Array, Record, Scalar, Sum, Tuple
@@ -343,8 +342,12 @@ def fields_of(value: Any) -> dict[str, Any] | None:
 
 def fields_of_argument(value: Any, path: str, function: str) -> dict[str, Any] | None:
     """The same for an argument, which may have its own ways, and of which not every class is a record."""
+    cls: type = type(value)
+    if cls.__module__ in ("builtins", "numpy") or isinstance(value, Value):
+        return fields_of(value)
+    from ..frontend.python_classes import reads_otherwise
+
     with foreign(value, path, function):
-        cls: type = type(value)
         own = reads_otherwise(cls)
         if own is None:
             return fields_of(value)
