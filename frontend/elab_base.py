@@ -350,8 +350,7 @@ def _used_at(e: Error, name: str, span: Span) -> None:
     for one in e.errors:
         if one.span is None or span.source is None or len(one.labels) >= 3:
             continue
-        inside = span.source is one.span.source and (span.line, span.col) <= (one.span.line, one.span.col) and (
-            (one.span.end_line, one.span.end_col) <= (span.end_line, span.end_col))
+        inside = span.holds(one.span)
         if one.span.source is not None and one.span.source.name.startswith("prelude/") and (
                 not span.source.name.startswith("prelude/")):
             one.notes = (*one.notes, f"found in {name}, {one.span}")

@@ -92,10 +92,15 @@ def longer(xs: ast.Name, more: ast.expr, s: ast.stmt) -> list[ast.stmt]:
 def located(kind: type[Append], name: str, element: ast.expr, behind: ast.expr, s: ast.AST) -> Append:
     made = kind([ast.Name(name, ast.Store())], ast.BinOp(ast.Name(name, ast.Load()), ast.Add(), behind))
     made.name, made.element = name, element
+    _place(made, s)
+    return made
+
+
+def _place(made: ast.AST, at: ast.AST) -> None:
+    """Gives a place to the nodes that were made; those of the text keep theirs."""
     for n in ast.walk(made):
         if not hasattr(n, "lineno"):
-            ast.copy_location(n, s)
-    return made
+            ast.copy_location(n, at)
 
 
 def shrink(call: ast.Call, target: ast.Name | None) -> list[ast.stmt] | None:
@@ -112,9 +117,7 @@ def shrink(call: ast.Call, target: ast.Name | None) -> list[ast.stmt] | None:
             made.name = name
             out: list[ast.stmt] = [] if target is None else [ast.Assign([target], given)]
             for s in (*out, made):
-                for n in ast.walk(s):
-                    if not hasattr(n, "lineno"):
-                        ast.copy_location(n, call)
+                _place(s, call)
             return [*out, made] if target is None or target.id != name else out
     return None
 

@@ -6,7 +6,8 @@
 
 A file is a magic line, the SHA-256 of its name and the rest, the length of the manifest, the manifest
 (JSON) and the code.  Files appear by renaming, so a reader sees whole ones; whatever can't be read, does
-not match its checksum or stands under another name than it was given counts as absent.  Beyond the size limit the entries that were not used for longest go.
+not match its checksum or stands under another name than it was given counts as absent.  Beyond the size
+limit the entries that were not used for longest go.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def find_import(module: str, folder: str | None) -> Source | None:
     for place in search_path(folder):
         path = os.path.join(place, *parts) + ".dv"
         if os.path.isfile(path):
-            return Source(path, read_source(path))
+            return clean(Source(path, read_source(path)))
     return None
 
 
@@ -95,4 +95,4 @@ def all_sources(source: Source, folder: str | None) -> list[Source]:
                 follow(other.text, os.path.dirname(other.name))
 
     follow(source.text, folder)
-    return [clean(s) for s in found.values()]
+    return list(found.values())
