@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import Source, Span
-from .site import Expr, Site
+from .site import SITE_VALUES, Expr, Site
 
 if TYPE_CHECKING:
     from .loops import LoopFunction
@@ -25,7 +25,7 @@ class Context(ctypes.Structure):
         ("code", ctypes.c_int32),
         ("site", ctypes.c_int32),
         ("reserved", ctypes.c_int32),
-        ("values", ctypes.c_int64 * 4),
+        ("values", ctypes.c_int64 * SITE_VALUES),
         ("chunk", ctypes.c_void_p),
         ("top", ctypes.c_void_p),
         ("end", ctypes.c_void_p),
@@ -47,11 +47,13 @@ class ParamInfo:
 
 @dataclass(frozen=True, slots=True)
 class ResultInfo:
-    """`shape` says how the caller computes the sizes; None: the function allocates."""
+    """`shape` says how the caller computes the sizes, `site` what it says when there is no memory;
+    shape None: the function allocates."""
 
     kind: str
     rank: int
     shape: tuple[Expr, ...] | None
+    site: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Signature:
             "name": self.name,
             "symbol": self.symbol,
             "params": [[p.name, p.kind, p.rank] for p in self.params],
-            "results": [[r.kind, r.rank, None if r.shape is None else list(r.shape)] for r in self.results],
+            "results": [[r.kind, r.rank, None if r.shape is None else list(r.shape), r.site] for r in self.results],
             "sites": [[s.code, s.message, list(s.kinds), _span_to_json(s.span), list(s.notes)] for s in self.sites],
             "copies": list(self.copies),
             "brief": self.brief,
@@ -88,7 +90,7 @@ class Signature:
             data["name"],
             data["symbol"],
             tuple(ParamInfo(n, k, r) for n, k, r in data["params"]),
-            tuple(ResultInfo(k, r, None if s is None else tuple(s)) for k, r, s in data["results"]),
+            tuple(ResultInfo(k, r, None if s is None else tuple(s), at) for k, r, s, at in data["results"]),
             tuple(Site(c, m, tuple(ks), _span_from_json(sp, named), tuple(notes)) for c, m, ks, sp, notes in data["sites"]),
             tuple(data["copies"]),
             data["brief"],
@@ -99,13 +101,16 @@ def signature(f: LoopFunction, symbol: str, shapes: Sequence[list[Expr] | None])
     """`shapes` has an entry for each result."""
     from .loops import Buf, brief
 
-    results = []
+    results, sites = [], list(f.sites)
     for r, shape in zip(f.results, shapes, strict=True):
         rank = len(r.shape) if isinstance(r, Buf) else 0
-        own = isinstance(r, Buf) and r.space == "heap"
-        results.append(ResultInfo(r.kind, rank, None if own or shape is None else tuple(shape)))
+        if isinstance(r, Buf) and r.space != "heap" and shape is not None:
+            results.append(ResultInfo(r.kind, rank, tuple(shape), len(sites)))
+            sites.append(r.site)
+        else:
+            results.append(ResultInfo(r.kind, rank, None))
     params = tuple(ParamInfo(p.name, p.value.kind, len(p.sizes)) for p in f.params)
-    return Signature(f.name, symbol, params, tuple(results), tuple(f.sites), tuple(f.copies), brief(f))
+    return Signature(f.name, symbol, params, tuple(results), tuple(sites), tuple(f.copies), brief(f))
 
 
 def _span_to_json(span: Span | None) -> Any:

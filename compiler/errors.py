@@ -30,6 +30,9 @@ DERIVED = "<derived>"
 """The name of an expression that a transform from outside made; users never see those."""
 
 
+PRELUDE = "prelude/"
+"""What the names of the sources of the prelude begin with."""
+
 _LINE_BREAKS = str.maketrans(dict.fromkeys("\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
 
 
@@ -67,6 +70,11 @@ class Span:
     def is_derived(self) -> bool:
         """Does it point into an expression that users never see?"""
         return self.source is not None and self.source.name == DERIVED
+
+    @property
+    def in_prelude(self) -> bool:
+        """Does it point into a part of the language that is written in the language?"""
+        return self.source is not None and self.source.name.startswith(PRELUDE)
 
     def text(self, otherwise: str) -> str:
         """The program's own text, if it stands on one line and is short; else something that stands for it."""

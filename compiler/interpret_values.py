@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ArithmeticError, AssertError, BoundsError, Error, InternalError, SizeError, ValueError_
+from .site import Site
 
 Step = Callable[[list[Any]], None]
 
@@ -41,6 +42,11 @@ def check_index(shape: tuple[int, ...], index: tuple[Any, ...], safe: bool) -> N
             if safe:
                 raise InternalError("DV0999", f"index {i} of axis {axis} was taken to be below {shape[axis]}")
             raise BoundsError("DV0501", f"index {i} is out of bounds for axis {axis} of size {shape[axis]}")
+
+
+def site_error(site: Site, values: Sequence[Any]) -> Error:
+    """What a failed check raises."""
+    return error_class(site.code)(site.code, fill_message(site.message, values), site.span, notes=site.notes)
 
 
 def fill_message(text: str, values: Sequence[Any]) -> str:

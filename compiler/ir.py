@@ -308,26 +308,37 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Prov:
     """Where a binding comes from: source spans, a role such as `cotangent` or `tangent`, and the derivatives of which it
-    is a part, innermost first."""
+    is a part, innermost first.  `use`: where the program uses what stands in the prelude."""
 
     spans: tuple[Span, ...] = ()
     role: str = ""
     asked: tuple[Asked, ...] = ()
+    use: Span | None = None
 
     @property
     def span(self) -> Span | None:
-        return self.spans[0] if self.spans else None
+        return self.use or (self.spans[0] if self.spans else None)
 
-    def within(self, outer: tuple[Asked, ...]) -> Prov:
-        """The same as a part of these derivatives, too: a hessian is one, though its gradient is another."""
-        known = {id(a) for a in outer}
-        return replace(self, asked=(*(a for a in self.asked if id(a) not in known), *outer)[:MOST_ASKED])
+    def within(self, outer: Prov) -> Prov:
+        """The same as a part of the derivatives there (a hessian is one, though its gradient is another), and used there."""
+        used = self.use is None and self.in_prelude and not outer.in_prelude
+        if not used and not outer.asked:
+            return self
+        known = {id(a) for a in outer.asked}
+        asked = (*(a for a in self.asked if id(a) not in known), *outer.asked)[:MOST_ASKED]
+        return replace(self, asked=asked, use=outer.span if used else self.use)
+
+    @property
+    def in_prelude(self) -> bool:
+        """Does it come from the prelude, and nothing says for which use?"""
+        return self.span is not None and self.span.in_prelude
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What an error says of the derivatives in which it is."""
+        """What an error says of the prelude and of the derivatives in which it is."""
+        found = () if self.use is None else (f"found in {self.spans[0]}",)
         here = self.span.source.name if self.span is not None and self.span.source is not None else None
-        return tuple(f"in {a.what}, from {f'line {a.span.line}' if a.span.source is not None and a.span.source.name == here else a.span}"
+        return found + tuple(f"in {a.what}, from {f'line {a.span.line}' if a.span.source is not None and a.span.source.name == here else a.span}"
                      for a in self.asked if not a.span.is_derived)
 
 

@@ -524,7 +524,7 @@ class _FunctionText(FunctionBase):
         n = self.get(q.shape[0])
         to, source = self.address(p), self.address(q)
         temp = self.ops.line(f"call ptr @dv_alloc(ptr %ctx, i64 {self.bytes('i64', q.shape)})")
-        self.have(temp, Buf("order", "i64", q.shape, "temp"))
+        self.have(temp, Buf("order", "i64", q.shape, "temp", p.buf.prov))
         self.emit(f"  call void @dv_sort_{q.buf.kind}(ptr {source}, i64 {n}, ptr {to}, ptr {temp})")
 
     def show(self, site: int, values: Sequence[Operand | Place]) -> None:

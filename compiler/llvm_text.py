@@ -27,7 +27,7 @@ from .loops import (
     walk,
     writes,
 )
-from .site import Site
+from .site import SITE_VALUES, Site
 
 BYTES = {"f64": 8, "f32": 4, "i64": 8, "i32": 4, "bool": 1}
 # Temporaries of constant size live on the stack up to this size each, and in all.
@@ -203,7 +203,7 @@ class FunctionBase:
 
     def fail(self, good: str, code: int, site: int, values: Sequence[Operand]) -> None:
         """Goes on if `good`, otherwise leaves the function with an error."""
-        stored = [(v.kind, self.get(v)) for v in values[:4]]
+        stored = [(v.kind, self.get(v)) for v in values[:SITE_VALUES]]
         on, off = self.label(), self.label()
         self.emit(f"  br i1 {good}, label %{on}, label %{off}, {COLD}")
         out = [f"{off}:"]
@@ -225,11 +225,7 @@ class FunctionBase:
     def have(self, p: str, buf: Buf) -> None:
         """Memory was there (DV0509)."""
         good = self.ops.line(f"icmp ne ptr {p}, null")
-        shape = ", ".join(f"{{{k}}}" for k in range(len(buf.shape)))
-        site = Site("DV0509", f"no memory for an array of shape [{shape}]", ("i64",) * min(len(buf.shape), 4))
-        if len(buf.shape) > 4:
-            site = Site("DV0509", "no memory for an array", ())
-        self.fail(good, 509, self.site(site), buf.shape if len(buf.shape) <= 4 else ())
+        self.fail(good, 509, self.site(buf.site), buf.shape[:len(buf.site.kinds)])
 
     def site(self, site: Site) -> int:
         if site not in self.f.sites:

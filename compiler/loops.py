@@ -39,8 +39,8 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .ir import Const
-from .site import Site
+from .ir import NOWHERE, Const, Prov
+from .site import SITE_VALUES, Site
 
 _uids = itertools.count(1)
 
@@ -61,20 +61,29 @@ Operand = Reg | Const
 
 
 class Buf:
-    """A buffer; identity is the object.  `view`: the place whose rows it shows."""
+    """A buffer; identity is the object.  `view`: the place whose rows it shows; `prov`: what asks for memory."""
 
-    __slots__ = ("kind", "name", "shape", "space", "uid", "view")
+    __slots__ = ("kind", "name", "prov", "shape", "space", "uid", "view")
 
     def __init__(
-        self, name: str, kind: str, shape: tuple[Operand, ...], space: str, view: View | None = None
+        self, name: str, kind: str, shape: tuple[Operand, ...], space: str, prov: Prov = NOWHERE,
+        view: View | None = None,
     ) -> None:
         self.name, self.kind, self.shape, self.space, self.uid = name, kind, shape, space, next(_uids)
-        self.view = view
+        self.prov, self.view = prov, view
 
     @property
     def root(self) -> Buf:
         """The buffer that has the storage."""
         return self if self.view is None else self.view.of.buf.root
+
+    @property
+    def site(self) -> Site:
+        """What an allocation says when there is no memory; the values are those of the shape."""
+        rank = len(self.shape)
+        shape = f" of shape [{', '.join(f'{{{k}}}' for k in range(rank))}]" if rank <= SITE_VALUES else ""
+        kinds = ("i64",) * rank if shape else ()
+        return Site("DV0509", f"no memory for an array{shape}", kinds, self.prov.span, self.prov.notes)
 
     def __repr__(self) -> str:
         return f"@{self.name}.{self.uid}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .interpret_values import error_class, fill_message
+from .interpret_values import fill_message, site_error
 from .ir import Const
 from .loops import (
     Accum,
@@ -95,7 +95,7 @@ class _Run:
 
     def storage(self, buf: Buf) -> Any:
         if buf.space == "out" and self.mem[buf] is None:
-            self.mem[buf] = np.full(self.shape(buf), _POISON[buf.kind], DTYPES[buf.kind])
+            self.mem[buf] = self.fresh(buf)
         if buf.view is not None:
             return self.rows(buf, buf.view)
         a = self.mem.get(buf)
@@ -104,6 +104,13 @@ class _Run:
         if a is None:
             raise AssertionError(f"{buf} is used outside of its lifetime")
         return a
+
+    def fresh(self, buf: Buf) -> Any:
+        shape = self.shape(buf)
+        try:
+            return np.full(shape, _POISON[buf.kind], DTYPES[buf.kind])
+        except (MemoryError, ValueError):
+            raise site_error(buf.site, shape) from None
 
     def rows(self, buf: Buf, view: View) -> Any:
         """The storage of a view."""
@@ -165,7 +172,7 @@ class _Run:
             case Branch(c, then, orelse):
                 self.block(then if self.get(c) else orelse)
             case Alloc(b):
-                self.mem[b] = np.full(self.shape(b), _POISON[b.kind], DTYPES[b.kind])
+                self.mem[b] = self.fresh(b)
                 if b.space == "temp":
                     self.scopes[-1].append(b)
             case Free(b):
@@ -190,9 +197,7 @@ class _Run:
                 self.view(p)[...] = np.argsort(self.view(q), kind="stable")
             case Check(c, site, values):
                 if not self.get(c):
-                    at = self.f.sites[site]
-                    text = fill_message(at.message, [self.get(v) for v in values])
-                    raise error_class(at.code)(at.code, text, at.span, notes=at.notes)
+                    raise site_error(self.f.sites[site], [self.get(v) for v in values])
             case ShowAt(site, values):
                 shown = [self.view(v) if isinstance(v, Place) else self.get(v) for v in values]
                 self.write(fill_message(self.f.sites[site].message, shown))
@@ -208,7 +213,7 @@ class _Run:
         if rows < int(self.regs[capacity]):
             return
         self.regs[capacity] = np.int64(max(2 * rows, 1))
-        new = np.full(self.shape(b), _POISON[b.kind], DTYPES[b.kind])
+        new = self.fresh(b)
         if rows:
             new[:rows] = self.storage(b)[:rows]
         self.mem[b] = new

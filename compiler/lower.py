@@ -88,7 +88,7 @@ class Lowerer:
         self.aliases: dict[Buf, set[Var]] = {}
         self.nonneg: set[Atom] = {a for p in fn.params for a in p.type.shape}
         self.added: set[Var] = set()  # variables that exist only inside an accumulating destination
-        self.prov = Prov((fn.span,)) if fn.span is not None else NOWHERE
+        self.e.prov = Prov((fn.span,)) if fn.span is not None else NOWHERE
         self.copies: list[str] = []
         self.split: dict[Loop, tuple[Piece, ...]] = {}
         self.parts: dict[tuple[Piece, int], tuple[Var, Dest]] = {}  # what is built where a loop would copy it
@@ -139,14 +139,16 @@ class Lowerer:
                 what = f"{name} is expected" if isinstance(a, Const) else f"{name} is {{1}}"
                 same = self.e.op("eq", "bool", n, want)
                 message = f"axis {axis} of {p.name} has size {{0}}, but {what}"
-                self.e.check(same, "DV0502", message, (n, want), self.prov)
+                self.e.check(same, "DV0502", message, (n, want), self.e.prov)
         param.value.shape = tuple(self.operand(a) for a in p.type.shape)
         self.bind(p, Place(param.value))
 
     def out_buffer(self, r: Atom) -> Buf:
         """A buffer of the caller; its shape is computed by the statements that define it, see `ensure`."""
         assert isinstance(r.type, Array)
-        return Buf("out", r.type.kind, tuple(self.size_early(a) for a in r.type.shape), "out")
+        made = self.uses.definition.get(r) if isinstance(r, Var) else None
+        prov = self.e.prov if made is None else made.prov
+        return Buf("out", r.type.kind, tuple(self.size_early(a) for a in r.type.shape), "out", prov)
 
     def size_early(self, a: Atom) -> Operand:
         """A size of a result before the body: a register that its definition fills in later."""
@@ -157,7 +159,7 @@ class Lowerer:
         return self.operand(a)
 
     def hand_over(self, place: Place) -> Buf:
-        buf = Buf("out", place.buf.kind, place.shape, "heap")
+        buf = Buf("out", place.buf.kind, place.shape, "heap", place.buf.prov)
         self.e.emit(Alloc(buf))
         self.e.copy(Place(buf), place)
         return buf
@@ -224,7 +226,7 @@ class Lowerer:
                 n = self.operand(a)
                 fine = self.e.op("ge", "bool", n, ZERO)
                 message = f"an array can't have size {{0}} along axis {axis}"
-                self.e.check(fine, "DV0503", message, (n,), self.prov)
+                self.e.check(fine, "DV0503", message, (n,), self.e.prov)
 
     def store(self, value: Value, dest: Dest) -> None:
         """Puts a finished value where it is wanted."""
@@ -310,11 +312,11 @@ class Lowerer:
     # ------------------------------------------------ statements
 
     def stmt(self, s: Stmt, wants: Wants) -> None:
-        self.prov = s.prov
+        self.e.prov = s.prov
         self.current = s
         match s.op:
             case Prim(_, args):
-                self.bind(s.vars[0], lower_prim(self, s.op, self.operands(args), self.prov))
+                self.bind(s.vars[0], lower_prim(self, s.op, self.operands(args), self.e.prov))
             case Index():
                 self.index(s.vars[0], s.op)
             case Update():
@@ -334,7 +336,7 @@ class Lowerer:
             case If():
                 lower_if(self, s, s.op, wants)
             case Assert(c, code, message, args):
-                self.e.check(self.operand(c), code, message, self.operands(args), self.prov)
+                self.e.check(self.operand(c), code, message, self.operands(args), self.e.prov)
             case Show(label, args):
                 self.show(label, [self.value(a) for a in args])
             case _:
@@ -343,7 +345,7 @@ class Lowerer:
     def check_bounds(self, index: Sequence[Atom], shape: Sequence[Atom], safe: bool) -> None:
         for axis, (i, n) in enumerate(zip(index, shape, strict=False)):
             if not safe and not sizes.in_range(i, n):
-                self.e.check_index(self.operand(i), self.operand(n), axis, self.prov)
+                self.e.check_index(self.operand(i), self.operand(n), axis, self.e.prov)
 
     def index(self, v: Var, op: Index) -> None:
         place = self.place(op.array)
@@ -458,7 +460,7 @@ class Lowerer:
 
     def show(self, label: str, values: Sequence[Value]) -> None:
         kinds = [f"{x.buf.kind}[{len(x.shape)}]" if isinstance(x, Place) else x.kind for x in values]
-        self.e.emit(ShowAt(self.e.site("show", label, kinds, self.prov), tuple(values)))
+        self.e.emit(ShowAt(self.e.site("show", label, kinds, self.e.prov), tuple(values)))
 
     def note_copy(self, a: Atom, why: str) -> None:
         self.copies.append(f"{a.name if isinstance(a, Var) else a} ({why})")

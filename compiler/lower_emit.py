@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from .ir import TRUE, ZERO, Const, Prov
+from .ir import NOWHERE, TRUE, ZERO, Const, Prov
 from .loops import (
     Accum,
     Alloc,
@@ -52,6 +52,7 @@ class Emitter:
         self.regions: list[Region] = [Region(False)]
         self.home: dict[Reg, int] = {}
         self.sites: list[Site] = []
+        self.prov = NOWHERE  # of the statement that is lowered
         self._known: dict[tuple[object, ...], int] = {}
 
     # ------------------------------------------------ regions and registers
@@ -94,13 +95,17 @@ class Emitter:
 
     # ------------------------------------------------ buffers
 
+    def buf(self, name: str, kind: str, shape: tuple[Operand, ...], space: str) -> Buf:
+        """A buffer for the statement that is lowered, not yet allocated."""
+        return Buf(name, kind, shape, space, self.prov)
+
     def alloc(self, name: str, kind: str, shape: Sequence[Operand]) -> Buf:
         """A temporary, allocated outside of all loops in which its size does not change.
 
         It is not moved out of a branch, which may not run, unless it is small: running out of memory
         must not happen where the program asks for none.
         """
-        buf = Buf(name, kind, tuple(shape), "temp")
+        buf = self.buf(name, kind, tuple(shape), "temp")
         need = max((self.home[a] for a in shape if isinstance(a, Reg)), default=0)
         level = len(self.regions) - 1
         small = all(isinstance(a, Const) for a in shape) and _elements(shape) <= _SMALL

@@ -30,7 +30,7 @@ def lower_if(lo: Lowerer, s: Stmt, op: If, wants: Wants) -> None:
             target = want.at(lo, v) if want.add else lo.fresh(v, want)
             dests.append(Dest(target, want.add))
         elif any(a in s.vars for a in v.type.shape):
-            target = Place(Buf(v.name, v.type.kind, lo.shape(v.type), "temp"))
+            target = Place(lo.e.buf(v.name, v.type.kind, lo.shape(v.type), "temp"))
             dests.append(None)
         else:
             target, there = _target(lo, op, k, v, taken)

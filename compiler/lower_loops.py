@@ -127,7 +127,7 @@ class _LoopLowering:
         if any(a in op.states for a in v.type.shape):
             sizes = tuple(self.e.var(f"{v.name}_n{j}", "i64", n) for j, n in enumerate(place.shape))
             nexts = tuple(self.e.var(f"{v.name}_m{j}", "i64", n) for j, n in enumerate(place.shape))
-            buf, spare = Buf(v.name, v.type.kind, sizes, "heap"), Buf(v.name, v.type.kind, nexts, "heap")
+            buf, spare = (self.e.buf(v.name, v.type.kind, n, "heap") for n in (sizes, nexts))
             self.e.emit(Alloc(buf))
             self.e.copy(Place(buf), place)
             return _State(v, place=Place(buf), next=spare, sizes=sizes)
@@ -256,7 +256,7 @@ class _LoopLowering:
             if self.trip is not None:
                 o.grown = True
                 capacity = self.e.var("capacity", "i64", ZERO)
-                o.place = Place(Buf(v.name, kind, (capacity, *lo.operands(v.type.shape[1:])), "temp"))
+                o.place = Place(self.e.buf(v.name, kind, (capacity, *lo.operands(v.type.shape[1:])), "temp"))
                 return o
             lo.check_size(v.type.shape)
             o.add = want is not None and want.add
@@ -324,7 +324,7 @@ class _LoopLowering:
         if o.grown:
             assert o.place is not None and self.trip is not None
             rest = o.place.shape[1:]
-            exact = Buf(o.var.name, o.kind, (self.trip, *rest), "temp")
+            exact = self.e.buf(o.var.name, o.kind, (self.trip, *rest), "temp")
             if self.op.down:
                 self.reverse(o, exact)
             else:

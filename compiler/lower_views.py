@@ -42,7 +42,7 @@ class ViewDest(Dest):
                 shape = tuple(self.early(lowerer, n) for n in whole.type.shape)
                 parent.place = Place(lowerer.e.alloc(whole.name, whole.type.kind, shape))
             view = View(parent.place, self.early(lowerer, self.start))
-            self.place = Place(Buf(v.name, v.type.kind, lowerer.shape(v.type), "view", view))
+            self.place = Place(Buf(v.name, v.type.kind, lowerer.shape(v.type), "view", view=view))
         return self.place
 
 

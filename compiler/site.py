@@ -11,6 +11,9 @@ from typing import Any
 
 from .errors import Span
 
+SITE_VALUES = 4
+"""How many values a failed check can leave behind."""
+
 Expr = list[Any]
 """A shape expression (`lower_shapes` makes them)."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from ..compiler.errors import Source
+from ..compiler.errors import PRELUDE, Source
 from . import syntax as sx
 
 _HEAD = re.compile(r"(def|type|let|derivative|adjoint|implicit) +([^\W\d]\w*)")
@@ -51,7 +51,7 @@ def _split(file: str, text: str) -> list[tuple[str, Piece]]:
             begin -= 1
         while end > k + 1 and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
             end -= 1
-        pieces.append((m[2], Piece(f"prelude/{file}", begin + 1, "\n".join(lines[begin:end]))))
+        pieces.append((m[2], Piece(f"{PRELUDE}{file}", begin + 1, "\n".join(lines[begin:end]))))
     return pieces
 
 

@@ -24,17 +24,18 @@ MAX_CHAIN = 64
 class At:
     """Provenance of what a builder emits for a while."""
 
-    __slots__ = ("asked", "b", "before", "span")
+    __slots__ = ("asked", "b", "before", "span", "use")
 
-    def __init__(self, b: Builder, span: Span, asked: tuple[Asked, ...]) -> None:
+    def __init__(self, b: Builder, span: Span, asked: tuple[Asked, ...], use: Span | None) -> None:
         self.b = b
         self.span = span
         self.asked = asked
+        self.use = use
         self.before = b.prov
 
     def __enter__(self) -> None:
         self.before = self.b.prov
-        self.b.prov = Prov((self.span,), asked=self.asked)
+        self.b.prov = Prov((self.span,), asked=self.asked, use=self.use)
 
     def __exit__(self, *_: object) -> None:
         self.b.prov = self.before
@@ -67,6 +68,7 @@ class Base:
         self.wanted: Asked | None = None
         self.operated: set[tuple[str, str, tuple[str, ...]]] = set()
         """Operators that went through the fields of records, with the names of their types and of the fields."""
+        self.use: Span | None = None  # of what stands in the prelude, by the program
         self.outside: Span | None = None  # stands for a call that is no part of the program
 
     # ------------------------------------------------ for the rooms above
@@ -81,7 +83,7 @@ class Base:
 
     def at(self, span: Span, asked: tuple[Asked, ...] = ()) -> At:
         """What is emitted inside comes from this span, as a part of these derivatives."""
-        return At(self.b, span, asked)
+        return At(self.b, span, asked, self.use)
 
     @contextmanager
     def own_function(self) -> Iterator[Builder]:
@@ -351,8 +353,7 @@ def _used_at(e: Error, name: str, span: Span) -> None:
         if one.span is None or span.source is None or len(one.labels) >= 3:
             continue
         inside = span.holds(one.span)
-        if one.span.source is not None and one.span.source.name.startswith("prelude/") and (
-                not span.source.name.startswith("prelude/")):
+        if one.span.in_prelude and not span.in_prelude:
             one.notes = (*one.notes, f"found in {name}, {one.span}")
             one.span, one.labels = span, ()
             continue

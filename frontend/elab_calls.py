@@ -144,7 +144,7 @@ class Calls(Patterns):
                 compiled = self.mono(c, span)
                 if compiled is not None:
                     return self.call_compiled(compiled, values, m, c, span)
-                return self.inline(c, values, m, span)
+                return self.expand(c, values, m, span)
             if c.code.rule is not None:
                 values = [self.settle(v) for v in values]
             if not any(map(self.is_flex, values)):
@@ -153,7 +153,7 @@ class Calls(Patterns):
                     return self.call_compiled(instance, values, m, c, span)
         elif c.code.rule is not None:
             return self.apply_ruled(c, values, m, span)
-        return self.inline(c, values, m, span)
+        return self.expand(c, values, m, span)
 
     def match_args(self, c: Closure, values: Sequence[Value], span: Span,
                    where: Mapping[int | str, Span] | None = None,
@@ -204,6 +204,18 @@ class Calls(Patterns):
 
         return Native(fn.name, call, fn.params() or tuple(f"_{k}" for k in range(len(bound.params))),
                       None if open_ else bound.params, identity=fn.key())
+
+    def expand(self, c: Closure, values: Sequence[Value], m: Match, span: Span) -> Value:
+        """The body in place of a call; errors inside the prelude are shown where the program uses it."""
+        use = self.use
+        if not c.code.span.in_prelude:
+            self.use = None
+        elif not span.in_prelude:
+            self.use = span
+        try:
+            return self.inline(c, values, m, span)
+        finally:
+            self.use = use
 
     def inline(self, c: Closure, values: Sequence[Value], m: Match, span: Span) -> Value:
         """The body in place, in a scope of its parameters, sizes and type variables."""
@@ -329,7 +341,8 @@ class Calls(Patterns):
         self.memo[key] = None
         name = self.fresh_function_name(c.name)
         self.functions[name] = Function(name, (), Block((), ()))
-        chain = self.chain
+        chain, use = self.chain, self.use
+        self.use = None
         if key[1] == "mono":
             self.chain = []
         try:
@@ -348,7 +361,7 @@ class Calls(Patterns):
             self.functions.pop(name, None)
             raise
         finally:
-            self.chain = chain
+            self.chain, self.use = chain, use
         self.memo[key] = done
         self.functions[name] = done.function
         if c.code.rule is not None:

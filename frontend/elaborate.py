@@ -45,7 +45,7 @@ class Elaborator(Rules):
 
     def elaborate(self, e: sx.Expr, env: Env) -> Value:
         b = self.b
-        before, b.prov = b.prov, Prov((e.span,))
+        before, b.prov = b.prov, Prov((e.span,), use=self.use)
         try:
             return self._expr(e, env)
         finally:

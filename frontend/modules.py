@@ -112,7 +112,7 @@ class Module(Declarations):
     def stated_derivatives(self) -> list[Program]:
         """The functions of the program with a stated derivative that have been typed, each as an entry."""
         return [self._program(f.name) for f in list(self.elab.functions.values())
-                if f.derivative is not None and not (f.span is not None and in_prelude(f.span))]
+                if f.derivative is not None and not (f.span is not None and f.span.in_prelude)]
 
     # ------------------------------------------------ entries
 
@@ -324,10 +324,6 @@ class Module(Declarations):
 
 def raise_unknown(name: str, known: Iterable[str]) -> NoReturn:
     raise NameError("DV0201", f"there is no function {name}", None, help=did_you_mean(name, known))
-
-
-def in_prelude(span: Span) -> bool:
-    return span.source is not None and span.source.name.startswith("prelude/")
 
 
 class _Prelude:

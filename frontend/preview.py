@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
-from ..compiler.errors import Span, UnsupportedError
+from ..compiler.errors import PRELUDE, Span, UnsupportedError
 from .builtins_prelude import index
 from .elab_base import unsupported
 from .elab_functions import Closure
 from .values import Builtin, Value
 
-_FILES = frozenset(f"prelude/{name}.dv" for name in ("linalg", "random", "special", "transforms"))
+_FILES = frozenset(f"{PRELUDE}{name}.dv" for name in ("linalg", "random", "special", "transforms"))
 _BUILTINS = frozenset([
     "beta", "lbeta", "uniform", "normal", "bernoulli", "split", "taylor", "det", "slogdet", "inv", "solve",
     "solve_triangular", "lstsq", "cholesky", "lu", "qr", "eigh", "svd", "expm",
@@ -37,8 +37,7 @@ def refused(name: str, v: Value | None, span: Span) -> UnsupportedError | None:
     else:
         source = v.code.span.source if isinstance(v, Closure) else None
         ours = source is not None and source.name in _FILES
-    inside = span.source is not None and span.source.name.startswith("prelude/")
-    return unsupported(name, span, HELP) if ours and not inside and not preview() else None
+    return unsupported(name, span, HELP) if ours and not span.in_prelude and not preview() else None
 
 
 def released(names: Iterable[str]) -> Iterator[str]:

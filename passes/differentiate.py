@@ -174,7 +174,7 @@ class _Splicer:
                 if f.derivative is not None and self.keep_rules:
                     self.b.emit_stmt(clone_stmt(s, self.env))
                 else:
-                    with self.asked(s.prov):
+                    with self.asked(s.prov, prelude=f.span is not None and f.span.in_prelude):
                         self.nested(s, f, args)
             case Jvp(name, args, tangents):
                 with self.asked(s.prov):
@@ -202,8 +202,9 @@ class _Splicer:
                 self.b.emit_stmt(clone_stmt(s, self.env))
 
     @contextmanager
-    def asked(self, prov: Prov) -> Iterator[None]:
-        """What is spliced inside is a part of the derivative that stands there, and errors say so."""
+    def asked(self, prov: Prov, prelude: bool = False) -> Iterator[None]:
+        """What is spliced inside is a part of the derivative that stands there (or comes from the prelude for what
+        does), and errors say so."""
         here = self.b.stack[-1]
         first = len(here)
         try:
@@ -211,9 +212,9 @@ class _Splicer:
         except Error as e:
             e.notes = (*e.notes, *(n for n in prov.notes if n not in e.notes))
             raise
-        if prov.asked:
+        if prov.asked or prelude:
             for s in all_stmts(Block(tuple(here[first:]), ())):
-                s.prov = s.prov.within(prov.asked)
+                s.prov = s.prov.within(prov)
 
     def emit(self, s: Stmt, op: Loop | If) -> None:
         self.b.emit_stmt(Stmt(fresh_vars(s.vars, self.env), op, s.prov))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from ..compiler.build import Builder, bind_sizes
 from ..compiler.ir import (
+    NOWHERE,
     Atom,
     Block,
     Call,
@@ -69,6 +70,7 @@ class _Inliner:
         self.keep = keep
         self.log = log
         self.b = Builder()
+        self.at = NOWHERE  # of the call that is inlined
 
     def block(self, block: Block, env: dict[Var, Atom]) -> tuple[Atom, ...]:
         for s in block.stmts:
@@ -86,7 +88,9 @@ class _Inliner:
                 if self.log is not None:
                     self.log.fire("inline", s.prov.span)
                 inner = bind_sizes(f, op.args)
+                before, self.at = self.at, s.prov.within(self.at)
                 results = self.block(f.body, inner)
+                self.at = before
                 env.update(zip(s.vars, results, strict=True))
                 return
         elif isinstance(op, Loop):
@@ -96,4 +100,4 @@ class _Inliner:
             op = Loop(index, op.extent, states, op.inits, head, self.region(op.body, env), op.modes, op.down)
         elif isinstance(op, If):
             op = If(op.cond, self.region(op.then, env), self.region(op.orelse, env))
-        self.b.emit_stmt(Stmt(fresh_vars(s.vars, env), op, s.prov))
+        self.b.emit_stmt(Stmt(fresh_vars(s.vars, env), op, s.prov.within(self.at)))

@@ -22,9 +22,9 @@ import numpy as np
 
 from ..compiler import llvm
 from ..compiler.abi import HEADER, Context, Signature, signature
-from ..compiler.errors import InternalError, Source, TypeError, ValueError_
+from ..compiler.errors import InternalError, Source, TypeError
 from ..compiler.frames import Interrupted
-from ..compiler.interpret_values import error_class, fill_message
+from ..compiler.interpret_values import fill_message, site_error
 from ..compiler.lock import locked
 from ..compiler.primitives_eval import DTYPES
 from ..compiler.site import Site, compile_shape
@@ -134,7 +134,7 @@ class NativeFunction:
                 outs.append(None)
                 slots += (0,) * (1 + 2 * r.rank)
             else:
-                out = _empty(fresh[1](shapes, given), fresh[0])
+                out = self._empty(fresh[1](shapes, given), fresh[0], r.site)
                 outs.append(out)
                 slots += (_address(out), *out.shape, *out.strides)
         frame = _take(self._pack.size)
@@ -152,6 +152,12 @@ class NativeFunction:
             raise Interrupted from None
         finally:
             _give(frame)
+
+    def _empty(self, shape: tuple[int, ...], dtype: Any, site: int) -> Any:
+        try:
+            return np.empty(shape, dtype)
+        except (MemoryError, ValueError):
+            raise site_error(self.signature.sites[site], shape) from None
 
     def _results(self, values: Sequence[Any], outs: list[Any]) -> list[Any]:
         results: list[Any] = []
@@ -179,8 +185,7 @@ class NativeFunction:
             site = self.signature.sites[context.site]
         except IndexError:
             return InternalError("DV0999", f"{self.signature.name} failed at an unknown place")
-        values = [_value(k, v) for k, v in zip(site.kinds, context.values, strict=False)]
-        return error_class(site.code)(site.code, fill_message(site.message, values), site.span, notes=site.notes)
+        return site_error(site, [_value(k, v) for k, v in zip(site.kinds, context.values, strict=False)])
 
     def shown(self, site: Site, address: int) -> None:
         """Writes a line of `show`, whose values stand at `address`."""
@@ -232,13 +237,6 @@ _DATA = object.__basicsize__
 _PROBES = [np.empty(k) for k in (1, 7, 1000)]
 _plain = all(_address_by_interface(a) == _address_by_layout(a) for a in _PROBES)
 _address = _address_by_layout if _plain else _address_by_interface
-
-
-def _empty(shape: tuple[int, ...], dtype: Any) -> Any:
-    try:
-        return np.empty(shape, dtype)
-    except (MemoryError, ValueError) as e:
-        raise ValueError_("DV0509", f"no memory for an array of shape {list(shape)}") from e
 
 
 def _value(kind: str, bits: int) -> Any:

@@ -166,3 +166,33 @@ def test_value_and_gradient_inside_the_language_keep_the_assert() -> None:
     module = dv.compile(CHECKED)
     assert error(module.valued, np.array([1.0, 9.0])).notes == ("in value_and_grad(once), from line 12",)
     assert module.valued(np.array([1.0, 3.0]))[0] == 2.5
+
+
+USING = """\
+def middle(v: f64[n]) -> f64 = 2 * median(v)
+def slope(v: f64[n]) -> f64[n] = grad(fn u -> quantile(u, 0.5)**2)(v)
+def inside(v: f64[n]) -> f64 = sum(middle(v) + i for i < 3)
+def totals(n: i64) -> f64 =
+  let a = cumsum([i**2 for i < n])
+  a[0] + a[n - 1] * sum(a)
+def table(n: i64) -> f64[n] = [sqrt(i) for i < n]
+"""
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter", "loops"])
+@pytest.mark.parametrize(("name", "line", "text", "notes"), [
+    ("middle", 1, "median(v)", 0), ("slope", 2, "quantile(u, 0.5)", 1), ("inside", 1, "median(v)", 0),
+])
+def test_errors_inside_the_prelude_are_shown_where_it_is_used(
+        name: str, line: int, text: str, notes: int, backend: str) -> None:
+    found = error(getattr(dv.compile(USING, backend=backend), name), np.ones(0))
+    assert found.code == "DV0501" and found.span is not None and found.span.line == line
+    assert found.span.text("") == text
+    assert found.notes[0].startswith("found in prelude/functions.dv:") and len(found.notes) == 1 + notes
+
+
+@pytest.mark.parametrize(("name", "line", "text"), [("totals", 5, "cumsum([i**2 for i < n])"), ("table", 7, "[sqrt(i) for i < n]")])
+def test_memory_is_asked_for_by_an_expression(name: str, line: int, text: str) -> None:
+    for _ in range(2):  # the second time from the cache
+        found = error(getattr(dv.compile(USING), name), 10**14)
+        assert found.code == "DV0509" and found.span is not None and (found.span.line, found.span.text("")) == (line, text)
