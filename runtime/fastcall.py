@@ -4,14 +4,15 @@ There is one routine for all functions (`fastcall_*.ll`); a plan, words in a `by
 function takes for one choice of argument types:
 
     plan   ::= entry  arguments  1 if the GIL is released  where held arrays, result arrays and keyword
-               arguments stand in the room  words of room  where `fresh`, `own` and `build` stand
-               reads sizes fresh own build
+               arguments stand in the room  words of room  where `fresh`, `own`, `build` and `watch` stand
+               reads sizes fresh own build watch
     read   ::= kind slot wide | 5 slot kind rank | 6 count read… | 7 class count dicts name… read…
     sizes  ::= (1 slot slot | 2 slot number | 3 slot size)… 0
     size   ::= (1 number | 2 slot | 3…9 operator of the two on top)… 0 0
     fresh  ::= (rank slot kind size…)… -1            results whose sizes follow from the arguments
     own    ::= (result slot kind rank)… -1           results in memory of the function
     build  ::= kind slot | 5 array | 6 count build… | 7 class count build…
+    watch  ::= (1 dict name value | 2 function 0 code | 3 cell 0 value)… 0    what must be as it was
 
 Only what needs no conversion goes this way: exact `float`, `int` and `bool`, NumPy's scalars and arrays of
 the very dtype, tuples, our records, dicts for records.  Everything else, and every mistake, goes the long
@@ -28,6 +29,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
+from types import CellType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -42,6 +44,7 @@ from .records import Value, record_class
 from .values import DTYPES
 
 if TYPE_CHECKING:
+    from ..frontend.python_scope import Watched
     from .native import NativeFunction
     from .pipeline import Described
     from .size_check import Json, SizeCheck
@@ -51,7 +54,8 @@ _ARRAY, _TUPLE, _RECORD = 5, 6, 7
 _EQUAL, _IS, _FOLLOWS = 1, 2, 3
 _NUMBER, _SLOT = 1, 2
 _OPERATORS = {"add": 3, "sub": 4, "mul": 5, "floordiv": 6, "mod": 7, "max": 8, "min": 9}
-_HEAD = 10  # words in front of the reads
+_DICT, _FUNCTION, _CELL = 1, 2, 3
+_HEAD = 11  # words in front of the reads
 _MAX_WORDS = 1024  # of slots and arrays, on the C stack
 _MAX_DEPTH = 16  # of a size
 _MAX_RANK = 32
@@ -68,18 +72,19 @@ def shortened(
     result: shapes.Type,
     behind: Callable[..., Any],
     blame: Callable[[errors.Error], None],
+    watched: Sequence[Watched] = (),
 ) -> Callable[..., Any] | None:
     """A callable that takes the short way where it can, else calls `behind`; None if there is no short way.
 
     `arguments` are the parameters with their types; `blame` may add to an error of the function before it is
-    raised.
+    raised; `watched` are names that must stand for what they did.
     """
     routine = _routine()
     if routine is None:
         return None
     planner = _Planner(native, arguments)
     try:
-        plan = planner.plan(described, result)
+        plan = planner.plan(described, result, watched)
     except Unplanned:
         return None
 
@@ -116,7 +121,7 @@ class _Planner:
         self.named: dict[shapes.Size, int] = {}
         self.sizes: dict[tuple[int, ...], None] = {}
 
-    def plan(self, described: Described, result: shapes.Type) -> bytes:
+    def plan(self, described: Described, result: shapes.Type, watched: Sequence[Watched] = ()) -> bytes:
         if any(s.code == "show" for s in self.sig.sites):
             raise Unplanned
         reads: list[int] = []
@@ -135,9 +140,9 @@ class _Planner:
         at = _HEAD + len(reads) + len(sizes)
         head = [
             self.entry, len(self.arguments), not self.sig.brief, self.slots, self.slots + held, self.slots + held + results,
-            words, at, at + len(fresh), at + len(fresh) + len(own),
+            words, at, at + len(fresh), at + len(fresh) + len(own), at + len(fresh) + len(own) + len(build),
         ]
-        code = head + reads + sizes + fresh + own + build
+        code = head + reads + sizes + fresh + own + build + [w for one in watched for w in self.watch(one)] + [0]
         return struct.pack(f"={len(code)}q", *code)
 
     # ------------------------------------------------------------ arguments
@@ -282,6 +287,22 @@ class _Planner:
             case shapes.Record(name, fields):
                 inner = [w for _, s in fields for w in self.build(s, leaves, arrays, outer)]
                 return [_RECORD, self.record(name, fields), len(fields), *inner]
+        raise Unplanned
+
+
+    # ------------------------------------------------------------ names from outside
+
+    def watch(self, one: Watched) -> list[int]:
+        place, name, value = one.place, one.name, one.value
+        if type(place) is ModuleType and vars(place).get(name) is value:
+            place = vars(place)
+        self.kept += [place, name, value]
+        if type(place) is dict and type(name) is str:
+            return [_DICT, id(place), id(name), id(value)]
+        if type(place) is FunctionType and name == "__code__":
+            return [_FUNCTION, id(place), 0, id(value)]
+        if type(place) is CellType:
+            return [_CELL, id(place), 0, id(value)]
         raise Unplanned
 
 

@@ -274,6 +274,41 @@ end:
   ret void
 }
 
+; Do the names that are watched stand for what they did?
+define internal i1 @unchanged(ptr %start) alwaysinline {
+entry:
+  br label %head
+head:
+  %pc = phi ptr [%start, %entry], [%rest, %next]
+  %op = call i64 @word(ptr %pc, i64 0)
+  %place = call ptr @pointer(ptr %pc, i64 1)
+  switch i64 %op, label %yes [i64 1, label %dict  i64 2, label %function  i64 3, label %cell]
+dict:
+  %name = call ptr @pointer(ptr %pc, i64 2)
+  %item = call ptr @PyDict_GetItemWithError(ptr %place, ptr %name)
+  br label %compare
+function:
+  %code = call ptr @PyFunction_GetCode(ptr %place)
+  br label %compare
+cell:
+  %at = getelementptr i8, ptr %place, i64 16
+  %content = load ptr, ptr %at
+  br label %compare
+compare:
+  %now = phi ptr [%item, %dict], [%code, %function], [%content, %cell]
+  %was = call ptr @pointer(ptr %pc, i64 3)
+  %rest = getelementptr i64, ptr %pc, i64 4
+  %same = icmp eq ptr %now, %was
+  br i1 %same, label %next, label %no
+next:
+  br label %head
+yes:
+  ret i1 1
+no:
+  call void @PyErr_Clear()
+  ret i1 0
+}
+
 ; A method of the tuple (plan, callable behind, what makes errors, what adopts arrays, names of the
 ; parameters, whatever must live as long).
 define ptr @dv_fast_call(ptr %self, ptr %args, i64 %nargs, ptr %kwnames) {
@@ -300,6 +335,11 @@ entry:
   %resultsat = getelementptr %call, ptr %call, i64 0, i32 2
   store ptr %arrays, ptr %resultsat
   %at = alloca ptr
+  %watch_from = call i64 @word(ptr %plan, i64 10)
+  %watch = getelementptr i64, ptr %plan, i64 %watch_from
+  %current = call i1 @unchanged(ptr %watch)
+  br i1 %current, label %arguments, label %slow
+arguments:
   %plain = icmp eq ptr %kwnames, null
   br i1 %plain, label %positional, label %keywords
 positional:
@@ -311,7 +351,7 @@ keywords:
   br i1 %fits, label %bound, label %slow
 bound:
   %from = phi ptr [%args, %positional], [%given, %keywords]
-  %start = getelementptr i64, ptr %plan, i64 10
+  %start = getelementptr i64, ptr %plan, i64 11
   %pc = call ptr @read_all(ptr %call, ptr %start, ptr %from, i64 %expected)
   %strange = icmp eq ptr %pc, null
   br i1 %strange, label %slow, label %sizes

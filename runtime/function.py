@@ -7,7 +7,7 @@ the instance for their types, runs it and rebuilds the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from .values import Reader, infer, infer_batched
 if TYPE_CHECKING:
     import inspect
 
+    from ..frontend.python_scope import Watched
     from .pipeline import Instance, Unit
 
 _ALL: tuple[bool, ...] = ()
@@ -175,9 +176,13 @@ class Function:
         from .fastcall import shortened
 
         arguments = list(zip(params, types, strict=True))
-        short = shortened(instance.native, instance.described, arguments, result, self.__call__, self._blame)
-        if short is not None:
-            self.__call__ = short
+        for f, watched in self._fronts():
+            short = shortened(instance.native, instance.described, arguments, result, f.__call__, self._blame, watched)
+            f.__call__ = f.__call__ if short is None else short
+
+    def _fronts(self) -> Iterable[tuple[Function, Sequence[Watched]]]:
+        """What gets the short ways, and the names that it watches."""
+        return ((self, ()),)
 
     def _blame(self, e: errors.Error) -> None:
         """Gives an error without a place the parameter that its message names, or else the first one; what runs is

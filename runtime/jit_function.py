@@ -8,7 +8,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import CellType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..compiler import errors
 from ..compiler.frames import trimmed
@@ -22,6 +22,9 @@ from .jit_unit import PythonUnit, selves
 from .records import Value, record_class
 from .shapes import Signature
 
+if TYPE_CHECKING:
+    from ..frontend.python_scope import Watched
+
 MOST_PROGRAMS = 256
 
 
@@ -33,6 +36,19 @@ class _Named(Function):
         assert isinstance(unit, PythonUnit)
         spelled = unit.built.spelled
         return super()._bind(values, {spelled.get(k, k): v for k, v in kwargs.items()})
+
+
+class _Inner(_Named):
+    """What does the work of a function that uses names from outside."""
+
+    outer: Any  # a `Jitted`, which mypy takes for a descriptor
+
+    def _fronts(self) -> Iterator[tuple[Function, Sequence[Watched]]]:
+        yield self, ()
+        unit = self._unit
+        assert isinstance(unit, PythonUnit)
+        if self.outer.is_led_by(unit):
+            yield self.outer, unit.built.watched
 
 
 class Jitted(_Named):
@@ -131,10 +147,15 @@ class Jitted(_Named):
         self._describe(*described)
         self._behind = self.__call__
         if unit.built.watched or self._is_strict:  # short ways are put in front of what is inside
-            self._inner = _Named(unit, unit.built.entry, signature, plain=True, bound=hidden)
+            self._inner = _Inner(unit, unit.built.entry, signature, plain=True, bound=hidden)
+            self._inner.outer = self
             self._ready = self._inner._ready
             self._behind = self._checking(unit, self._inner)
         self.__call__ = self._strictly(self._dispatch if self._takes_functions else self._behind)
+
+    def is_led_by(self, unit: PythonUnit) -> bool:
+        """Does a call go to this program, and to nothing else in front?"""
+        return self._unit is unit and not self._takes_functions and not self._is_strict
 
     # ------------------------------------------------------------ calls that are more than a call
 

@@ -268,6 +268,7 @@ def test_statistics() -> None:
     close(evaluate("softmax(a)", V), scipy.special.softmax(V))
     close(evaluate("softmax(a)", 1000 * V), scipy.special.softmax(1000 * V))
     close(evaluate("log_softmax(a)", V), scipy.special.log_softmax(V))
+    close(evaluate("log_softmax(a)", [1e15, 1e15, 1e15 + 1]), scipy.special.log_softmax(np.array([1e15, 1e15, 1e15 + 1])))
     close(evaluate("logsumexp(a)", np.array([-np.inf, -np.inf])), -np.inf)
     close(evaluate("(variance(a), std(a), median(a))", V), (V.var(), V.std(), np.median(V)))
     for odd in ([np.nan, 1.0, 2.0], [1.0, np.nan], [np.inf, 1.0, 2.0]):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import gc
 import itertools
+import math
 import pickle
 import random
 import signal
 import sys
 import threading
 import tracemalloc
+import types
+import weakref
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -440,8 +443,6 @@ def short_or_fails(f: Function, args: tuple[Any, ...]) -> bool:
 
 
 def test_functions_are_collected(m: dv.Module) -> None:
-    import weakref
-
     f = warm(dv.grad(Function(m._unit, "norm", m._unit.signature("norm"), plain=True)), V)
     assert short(f, V)
     seen, call = weakref.ref(f), f.__call__
@@ -542,3 +543,63 @@ def test_a_signature_stays_what_it_was(m: dv.Module) -> None:
 
     f = warm(m.mixed, 1.0, 2, True)
     assert str(inspect.signature(f)) == "(a: 'f64', b: 'i64', c: 'bool')" and callable(f)
+
+
+# ---------------------------------------------------------------- names from outside
+
+FACTOR = 2.0
+
+
+def helper(x: float) -> float:
+    return x + 1.0
+
+
+def other(x: float) -> float:
+    return 10.0 * x
+
+
+def test_names_from_outside_are_looked_at_on_the_way(m: dv.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they stand for is followed; as long as that is the same, a call goes the short way."""
+    inside = 3.0
+
+    def f(x):  # type: ignore[no-untyped-def]
+        return FACTOR * helper(x) + inside * math.pi * constants.k
+
+    constants = types.ModuleType("constants")
+    constants.k = 1.0  # type: ignore[attr-defined]
+    jitted = warm(dv.jit(f), 2.0)
+
+    def holds() -> None:
+        for _ in range(3):
+            assert jitted(2.0) == pytest.approx(f(2.0), rel=1e-15) and jitted(x=3.0) == pytest.approx(f(3.0), rel=1e-15)
+        assert short(jitted, 2.0) and short(jitted, x=2.0)
+
+    holds()
+    assert type(jitted.__call__) is type(len), "it stands in front of all that is done in Python"
+    monkeypatch.setitem(globals(), "FACTOR", 5.0)
+    holds()
+    monkeypatch.setitem(globals(), "helper", other)
+    holds()
+    monkeypatch.setattr(other, "__code__", (lambda x: x - 4.0).__code__)
+    holds()
+    inside = 7.0
+    holds()
+    constants.k = -2.0  # type: ignore[attr-defined]
+    holds()
+    monkeypatch.delitem(globals(), "FACTOR")
+    with pytest.raises(dv.Error):
+        jitted(2.0)
+    monkeypatch.setitem(globals(), "FACTOR", 1.0)
+    holds()
+
+
+def test_what_watches_names_is_collected() -> None:
+    def made() -> weakref.ref[Any]:
+        k = 2.0
+        f = warm(dv.jit(lambda x: k * x + FACTOR), 1.0)
+        assert f(2.0) == 6.0
+        return weakref.ref(f)
+
+    found = made()
+    gc.collect()
+    assert found() is None
