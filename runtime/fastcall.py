@@ -7,6 +7,7 @@ function takes for one choice of argument types:
                arguments stand in the room  words of room  where `fresh`, `own`, `build` and `watch` stand
                reads sizes fresh own build watch
     read   ::= kind slot wide | 5 slot kind rank | 6 count read… | 7 class count dicts name… read…
+             | 8 class count name… read…
     sizes  ::= (1 slot slot | 2 slot number | 3 slot size)… 0
     size   ::= (1 number | 2 slot | 3…9 operator of the two on top)… 0 0
     fresh  ::= (rank slot kind size…)… -1            results whose sizes follow from the arguments
@@ -15,7 +16,8 @@ function takes for one choice of argument types:
     watch  ::= (1 dict name value | 2 function 0 code | 3 cell 0 value)… 0    what must be as it was
 
 Only what needs no conversion goes this way: exact `float`, `int` and `bool`, NumPy's scalars and arrays of
-the very dtype, tuples, our records, dicts for records.  Everything else, and every mistake, goes the long
+the very dtype, tuples, our records, dicts for records, NamedTuples and dataclasses of the very class that was
+there before.  Everything else, and every mistake, goes the long
 way, which has the same results.  So there may be no short way at all: for other Pythons than CPython with
 a GIL, for layouts of objects that are not as expected, for sum values, and for functions that `show`.
 """
@@ -28,6 +30,7 @@ import struct
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import is_dataclass
 from importlib import resources
 from types import CellType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -39,6 +42,7 @@ from ..compiler.abi import Context
 from ..compiler.lock import locked
 from . import shapes
 from .cache import Cache
+from .fields import fields_of
 from .glue import poll_address
 from .records import Value, record_class
 from .values import DTYPES
@@ -50,7 +54,7 @@ if TYPE_CHECKING:
     from .size_check import Json, SizeCheck
 
 _KINDS = ("f64", "i64", "i32", "f32", "bool")
-_ARRAY, _TUPLE, _RECORD = 5, 6, 7
+_ARRAY, _TUPLE, _RECORD, _OBJECT = 5, 6, 7, 8
 _EQUAL, _IS, _FOLLOWS = 1, 2, 3
 _NUMBER, _SLOT = 1, 2
 _OPERATORS = {"add": 3, "sub": 4, "mul": 5, "floordiv": 6, "mod": 7, "max": 8, "min": 9}
@@ -68,7 +72,7 @@ class Unplanned(Exception):
 def shortened(
     native: NativeFunction,
     described: Described,
-    arguments: Sequence[tuple[shapes.Param, shapes.Type]],
+    arguments: Sequence[tuple[shapes.Param, shapes.Type, object]],
     result: shapes.Type,
     behind: Callable[..., Any],
     blame: Callable[[errors.Error], None],
@@ -76,7 +80,7 @@ def shortened(
 ) -> Callable[..., Any] | None:
     """A callable that takes the short way where it can, else calls `behind`; None if there is no short way.
 
-    `arguments` are the parameters with their types; `blame` may add to an error of the function before it is
+    `arguments` are the parameters with their types and values like those to come; `blame` may add to an error of the function before it is
     raised; `watched` are names that must stand for what they did.
     """
     routine = _routine()
@@ -95,7 +99,7 @@ def shortened(
             blame(e)
         raise e
 
-    names = tuple(sys.intern(p.name) for p, _ in arguments)
+    names = tuple(sys.intern(p.name) for p, _, _ in arguments)
     self = (plan, behind, failed, native.adopt, names, native, planner.kept, routine)
     return _new(routine, self, None)  # type: ignore[no-any-return]
 
@@ -104,7 +108,7 @@ def shortened(
 
 
 class _Planner:
-    def __init__(self, native: NativeFunction, arguments: Sequence[tuple[shapes.Param, shapes.Type]]) -> None:
+    def __init__(self, native: NativeFunction, arguments: Sequence[tuple[shapes.Param, shapes.Type, object]]) -> None:
         self.sig = native.signature
         self.entry = native.entry
         self.arguments = arguments
@@ -125,8 +129,8 @@ class _Planner:
         if any(s.code == "show" for s in self.sig.sites):
             raise Unplanned
         reads: list[int] = []
-        for p, t in self.arguments:
-            reads += self.read(t, p)
+        for p, t, value in self.arguments:
+            reads += self.read(t, p, value)
         self.check(described.sizes)
         fresh, own, arrays = self.memory()
         shown = [k for k, used in enumerate(described.outputs) if used]
@@ -147,8 +151,9 @@ class _Planner:
 
     # ------------------------------------------------------------ arguments
 
-    def read(self, t: shapes.Type, p: shapes.Param, outer: tuple[shapes.Size, ...] = (), top: bool = True) -> list[int]:
-        """The reads of a value of this type, or of an array of them with these axes in front."""
+    def read(self, t: shapes.Type, p: shapes.Param, value: object, outer: tuple[shapes.Size, ...] = (),
+             top: bool = True) -> list[int]:
+        """The reads of values of this type, or of arrays of them with these axes in front, that are like this one."""
         declared = not isinstance(p.type, shapes.Any)
         match t:
             case shapes.Scalar(kind) if not outer:
@@ -162,14 +167,20 @@ class _Planner:
                     self.size(size, slot + 1 + axis)
                 return [_ARRAY, slot, _KINDS.index(kind), len(outer)]
             case shapes.Array(element, sizes):
-                return self.read(element, p, outer + sizes, False)
+                return self.read(element, p, value, outer + sizes, False)
             case shapes.Tuple(items):
-                return [_TUPLE, len(items), *(w for s in items for w in self.read(s, p, outer, False))]
+                parts = value if type(value) is tuple and len(value) == len(items) else (None,) * len(items)
+                return [_TUPLE, len(items), *(w for s, v in zip(items, parts, strict=True) for w in self.read(s, p, v, outer, False))]
             case shapes.Record(name, fields):
                 names = [sys.intern(f) for f, _ in fields]
                 self.kept += names
-                inner = [w for _, s in fields for w in self.read(s, p, outer, False)]
-                return [_RECORD, self.record(name, fields), len(fields), int(declared), *map(id, names), *inner]
+                found = None if isinstance(value, list) else fields_of(value) or {}
+                inner = [w for f, s in fields for w in self.read(s, p, (found or {}).get(f), outer, False)]
+                if found and not isinstance(value, dict | Value) and (hasattr(value, "_fields") or is_dataclass(value)):
+                    self.kept.append(type(value))
+                    return [_OBJECT, id(type(value)), len(fields), *map(id, names), *inner]
+                dicts = declared or type(value) is dict
+                return [_RECORD, self.record(name, fields), len(fields), int(dicts), *map(id, names), *inner]
         raise Unplanned
 
     def take(self, kind: str, rank: int) -> int:

@@ -4,7 +4,8 @@
 define internal ptr @read(ptr %call, ptr %pc, ptr %obj) {
   %op = call i64 @word(ptr %pc, i64 0)
   %first = call i64 @word(ptr %pc, i64 1)
-  switch i64 %op, label %scalar [i64 5, label %array  i64 6, label %tuple  i64 7, label %record]
+  switch i64 %op, label %scalar [i64 5, label %array  i64 6, label %tuple  i64 7, label %record
+                                  i64 8, label %object]
 scalar:
   %rest = call ptr @read_scalar(ptr %call, ptr %pc, ptr %obj)
   ret ptr %rest
@@ -21,6 +22,9 @@ all:
 record:
   %done = call ptr @read_record(ptr %call, ptr %pc, ptr %obj)
   ret ptr %done
+object:
+  %there = call ptr @read_object(ptr %call, ptr %pc, ptr %obj)
+  ret ptr %there
 no:
   ret ptr null
 }
@@ -253,6 +257,42 @@ one:
   br i1 %missing, label %lost, label %there
 there:
   call void @Py_IncRef(ptr %value)           ; a look into an inner dict may run Python code
+  %rest = call ptr @read(ptr %call, ptr %at, ptr %value)
+  call void @Py_DecRef(ptr %value)
+  %failed = icmp eq ptr %rest, null
+  br i1 %failed, label %no, label %next
+next:
+  %after = add i64 %k, 1
+  br label %head
+done:
+  ret ptr %at
+lost:
+  call void @PyErr_Clear()
+  br label %no
+no:
+  ret ptr null
+}
+
+; 8, class, count, names, reads
+define internal ptr @read_object(ptr %call, ptr %pc, ptr %obj) {
+entry:
+  %class = call ptr @pointer(ptr %pc, i64 1)
+  %count = call i64 @word(ptr %pc, i64 2)
+  %names = getelementptr i64, ptr %pc, i64 3
+  %fields = getelementptr i64, ptr %names, i64 %count
+  %same = call i1 @is(ptr %obj, ptr %class)
+  br i1 %same, label %head, label %no
+head:
+  %k = phi i64 [0, %entry], [%after, %next]
+  %at = phi ptr [%fields, %entry], [%rest, %next]
+  %more = icmp slt i64 %k, %count
+  br i1 %more, label %one, label %done
+one:
+  %name = call ptr @pointer(ptr %names, i64 %k)
+  %value = call ptr @PyObject_GetAttr(ptr %obj, ptr %name)
+  %missing = icmp eq ptr %value, null
+  br i1 %missing, label %lost, label %there
+there:
   %rest = call ptr @read(ptr %call, ptr %at, ptr %value)
   call void @Py_DecRef(ptr %value)
   %failed = icmp eq ptr %rest, null

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _ALL: tuple[bool, ...] = ()
 _SHORT_WAYS = 8  # of one function, for as many choices of argument types
+_COUNTED = 256
 _Key = tuple[tuple[bool, ...], tuple[shapes.Type, ...]]
 
 
@@ -61,7 +62,7 @@ class Function:
         types = tuple(p.type for p in signature.params)
         self._declared_types = None if any(isinstance(t, shapes.Any) for t in types) else types
         self._fixed: Instance | None = None  # of the declared types: most calls need no other
-        self._calls: dict[Instance, int] = {}  # of which the first two are counted
+        self._calls: dict[tuple[object, ...], int] = {}  # by instance and classes of arguments: the first two are counted
         self._derived: dict[object, Function] = {}
         self.__call__ = self._long_way
         self.__name__ = self.__qualname__ = signature.name
@@ -154,28 +155,29 @@ class Function:
         result = _wrapped(instance.result, self._wrap)
         if instance.described.operated:
             self._unit.check_operated(instance.described.operated, values, self._all.name)
-        calls = self._calls.setdefault(instance, 0)
+        like = instance, *(id(c) for v in values if (c := type(v)).__module__ not in ("builtins", "numpy"))
+        calls = self._calls.get(like, 0 if len(self._calls) < _COUNTED else 2)
         if calls == 0:
-            self._calls[instance] = 1
+            self._calls[like] = 1
         elif calls == 1 and lock.acquire(blocking=False):  # a call does not wait for compilations
             try:
-                self._calls[instance] = 2
+                self._calls[like] = 2
                 instance.shorten()
                 if len(self._calls) <= _SHORT_WAYS and False not in given[:given.count(True)]:
-                    self._shorten(instance, params, types, result)
+                    self._shorten(instance, params, types, values, result)
             finally:
                 lock.release()
         return self._unit.rebuilt(results, result, values)
 
     def _shorten(
-        self, instance: Instance, params: tuple[Param, ...], types: Sequence[shapes.Type], result: shapes.Type
+        self, instance: Instance, params: tuple[Param, ...], types: Sequence[shapes.Type], values: Sequence[object], result: shapes.Type,
     ) -> None:
         """Puts a short way in front for calls like the last one."""
         if instance.native is None or self.bound or self._unit.has_classes(result):
             return
         from .fastcall import shortened
 
-        arguments = list(zip(params, types, strict=True))
+        arguments = list(zip(params, types, values, strict=True))
         for f, watched in self._fronts():
             short = shortened(instance.native, instance.described, arguments, result, f.__call__, self._blame, watched)
             f.__call__ = f.__call__ if short is None else short

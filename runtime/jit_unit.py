@@ -17,10 +17,11 @@ from ..compiler.lock import kept, locked
 from ..frontend.python_classes import by_name, has_own, made_otherwise, own_method, own_way, positional, record_fields
 from ..frontend.python_types import list_levels
 from . import shapes
+from .fields import fields_of
 from .pipeline import Operated, Unit
 from .records import SumValue, Value, home_of, homes
 from .sources import compiler_fingerprint, find_import
-from .values import Rebuilder, fields_of
+from .values import Rebuilder
 
 if TYPE_CHECKING:
     from ..frontend.python_program import Built

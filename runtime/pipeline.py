@@ -354,7 +354,7 @@ class Instance:
         self._short = True
         from .fastcall import shortened
 
-        params = [(shapes.Param("", t), t) for t in map(_leaf, native.signature.params)]
+        params = [(shapes.Param("", t), t, None) for t in map(_leaf, native.signature.params)]
         used = (r for r, output in zip(native.signature.results, self.outputs, strict=True) if output)
         result = shapes.Tuple(tuple(map(_leaf, used)))
         short = shortened(native, self.described, params, result, lambda *leaves: behind(leaves), lambda e: None)

@@ -42,7 +42,7 @@ class Value(metaclass=_Kind):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         kind, fields = type(self).__name__, self.__match_args__
-        named = {_nfc(n): v for n, v in named.items()}
+        named = {nfc(n): v for n, v in named.items()}
         if len(args) > len(fields):
             raise errors.TypeError("DV0606", f"{kind} has {len(fields)} field{'s' * (len(fields) != 1)}, not {len(args)}")
         missing = [f for f in fields[len(args):] if f not in named]
@@ -56,14 +56,14 @@ class Value(metaclass=_Kind):
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return object.__getattribute__(self, "_values")[self.__match_args__.index(_nfc(name))]
+            return object.__getattribute__(self, "_values")[self.__match_args__.index(nfc(name))]
         except ValueError:
             raise AttributeError(f"{type(self).__name__} has no field {name!r}") from None
 
     def __getitem__(self, key: str | int) -> Any:
         if isinstance(key, int):
             return self._values[key]
-        if _nfc(key) not in self.__match_args__:
+        if nfc(key) not in self.__match_args__:
             raise KeyError(key)
         return getattr(self, key)
 
@@ -108,7 +108,7 @@ class Value(metaclass=_Kind):
         return dict(zip(self.__match_args__, self._values, strict=True))
 
     def _replace(self, **changes: Any) -> Value:
-        return type(self)(**{**self._asdict(), **{_nfc(n): v for n, v in changes.items()}})
+        return type(self)(**{**self._asdict(), **{nfc(n): v for n, v in changes.items()}})
 
 
 class SumValue(Value):
@@ -118,7 +118,7 @@ class SumValue(Value):
     tag: ClassVar[int] = 0
 
 
-def _nfc(name: str) -> str:
+def nfc(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 

@@ -7,8 +7,6 @@ NamedTuple or a dataclass; an array of records from a record of arrays, or a lis
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
@@ -18,7 +16,8 @@ import numpy as np
 from ..compiler import errors
 from ..compiler.errors import Span
 from . import shapes
-from .records import SumValue, Value, _nfc, ctor_class, record_class
+from .fields import fields_of_argument, foreign, short
+from .records import SumValue, Value, ctor_class, record_class
 from .shapes import Array, Record, Scalar, Sum, Tuple
 
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -300,18 +299,6 @@ def _as_json(t: Sum) -> str:
     return next((f'{{"{c}": […]}}' for c, payload in t.ctors if payload), f'"{t.ctors[0][0]}"')
 
 
-@contextlib.contextmanager
-def foreign(value: object, path: str, function: str) -> Iterator[None]:
-    """Around code that is the argument's own: whatever it raises becomes an error that names the argument."""
-    try:
-        yield
-    except errors.Error:
-        raise
-    except Exception as e:
-        why = f"{type(e).__name__}: {short(str(e))}".removesuffix(": ")
-        raise errors.TypeError("DV0607", f"`{path}` of {function}: a {type(value).__name__} can't be read ({why})") from e
-
-
 def blanks(t: shapes.Type) -> list[Any]:
     """Leaves of no meaning, for the payload of a constructor that isn't the one."""
     out: list[Any] = []
@@ -324,35 +311,6 @@ def blanks(t: shapes.Type) -> list[Any]:
 def array_of(t: shapes.Type, sizes: tuple[shapes.Size, ...]) -> shapes.Type:
     """`t[sizes]`, where `t` may be an array."""
     return Array(t.element, sizes + t.sizes) if isinstance(t, Array) else Array(t, sizes)
-
-
-def fields_of(value: Any) -> dict[str, Any] | None:
-    """Names and values of anything that is like a record."""
-    if isinstance(value, Value):
-        return None if isinstance(value, SumValue) else value._asdict()
-    if isinstance(value, tuple):
-        names = getattr(value, "_fields", None)
-        return None if names is None else dict(zip(map(_nfc, names), value, strict=True))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {_nfc(f.name): getattr(value, f.name) for f in dataclasses.fields(value)}
-    if isinstance(value, dict) or (hasattr(type(value), "keys") and hasattr(type(value), "__getitem__")):
-        return {_nfc(str(k)): value[k] for k in value}
-    return None
-
-
-def fields_of_argument(value: Any, path: str, function: str) -> dict[str, Any] | None:
-    """The same for an argument, which may have its own ways, and of which not every class is a record."""
-    cls: type = type(value)
-    if cls.__module__ in ("builtins", "numpy") or isinstance(value, Value):
-        return fields_of(value)
-    from ..frontend.python_classes import reads_otherwise
-
-    with foreign(value, path, function):
-        own = reads_otherwise(cls)
-        if own is None:
-            return fields_of(value)
-    raise errors.TypeError("DV0607", f"`{path}` of {function}: expected a record, found a {type(value).__name__}, which has its own {own}",
-                           help="its fields are not what it keeps: give a dict, or a class with plain fields")
 
 
 # ---------------------------------------------------------------- kinds
@@ -422,10 +380,6 @@ def describe(value: Any) -> str:
     if isinstance(value, type):
         return f"the class {value.__name__}"
     return f"a {type(value).__name__}"
-
-
-def short(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def infer(value: Any, name: str, function: str, sizes: tuple[shapes.Size, ...] | None = None,

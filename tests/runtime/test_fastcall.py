@@ -61,6 +61,7 @@ def area(s: Shape) -> f64 =
     Circle(r) -> pi * r ** 2
     Box(w, h) -> w * h
 def any(x) = x + x
+def both(p) = (p.x * p.y, p.y)
 def times(x, y) = x * y
 def told(x: f64) -> f64 = show(x)
 def forever(x: f64) -> f64 = loop y = x while y > 0 do y + 1.0
@@ -137,10 +138,20 @@ class Index:
         return 3
 
 
-@dataclass
+@dataclass(repr=False)  # one of them lacks a field
 class Spot:
     x: float
     y: float
+
+
+class Place(Spot):
+    """One more class with the fields."""
+
+
+def bare_spot() -> Spot:
+    found = Spot(1.0, 2.0)
+    del found.y
+    return found
 
 
 Named = namedtuple("Named", "x y")
@@ -176,7 +187,8 @@ ARRAYS: list[Any] = [
 POINT = dv.compile(PROGRAM).Point
 RECORDS: list[Any] = [
     POINT(1.0, 2.0), {"x": 1.0, "y": 2.0}, {"y": 2, "x": 1}, {"x": 1.0}, {"x": 1.0, "y": 2.0, "z": 3.0}, {"x": 1.0, "z": 2.0}, {},
-    Named(1.0, 2.0), Spot(1.0, 2.0), (1.0, 2.0), [1.0, 2.0], POINT(1.0, "2"), POINT(True, 2.0), POINT(V, V), {"x": V, "y": V[::-1]},
+    Named(1.0, 2.0), Named(V, 2), Named(np.float64(1.0), 2.0), Named(1.0, None), Spot(1.0, 2.0), Spot(1.0, True), Spot(V, V), Spot(V[::-1], V),
+    Spot(V, np.zeros(2)), Spot(V, [1.0, 2.0, 3.0]), Place(1.0, 2.0), bare_spot(), (1.0, 2.0), [1.0, 2.0], POINT(1.0, "2"), POINT(True, 2.0), POINT(V, V), {"x": V, "y": V[::-1]},
     {"x": V, "y": np.zeros(2)}, [POINT(1.0, 2.0), {"x": 1, "y": 2}], {1: 2.0, "x": 1.0}, None, 1.0, V, POINT(np.float64(1), np.float32(2)),
 ]
 TUPLES: list[Any] = [(2.0, V), [2.0, V], (2.0, V[::2]), (2, V), (2.0, V, 1), (2.0,), (V, 2.0), (2.0, [1.0]), Named(2.0, V), 2.0, None]
@@ -190,7 +202,9 @@ FIRST: list[tuple[str, tuple[Any, ...], list[Any]]] = [
         "norm": V, "twice": V, "singles": V.astype(np.float32), "flags": V > 1, "three": V, "positive": V - 2, "any": V,
     }.items()),
     ("square", (V,), [*ARRAYS, *SCALARS]), ("any", (V.astype(int),), [*ARRAYS, *SCALARS]),
-    ("flipped", (POINT(1.0, 2.0),), RECORDS), ("cloud", (POINT(V, V),), RECORDS), ("any", ((1.0, V),), TUPLES), ("pair", ((2.0, V),), TUPLES),
+    *(("flipped", (make(1.0, 2.0),), RECORDS) for make in (POINT, Named, Spot)), *(("cloud", (make(V, V),), RECORDS) for make in (POINT, Named, Spot)),
+    *(("both", (make(1.0, 2.0),), RECORDS) for make in (POINT, Named, Spot, lambda x, y: {"x": x, "y": y})), ("both", (Spot(V, 2.0),), RECORDS),
+    ("any", ((1.0, V),), TUPLES), ("pair", ((2.0, V),), TUPLES),
 ]
 
 
@@ -304,6 +318,9 @@ def test_what_goes_the_short_way(m: dv.Module) -> None:
     assert short(m.norm, V[::-1]) and short(m.norm, frozen(V.copy())) and short(m.norm, np.zeros(0))
     assert short(m.mixed, 1, np.int64(2), np.bool_(False)) and short(m.mixed, np.float64(1.0), 2, c=True)
     assert short(m.flipped, {"y": 1.0, "x": 2})
+    for make in (Named, Spot, POINT, lambda x, y: {"x": x, "y": y}):
+        assert short(warm(m.both, make(1.0, 2.0)), make(2.0, 3.0)) and short(warm(m.flipped, make(1.0, 2.0)), make(1.0, 2.0))
+    assert not short(m.both, Place(1.0, 2.0))
     assert not short(m.norm, [1.0]) and not short(m.norm, V.astype(int)) and not short(m.square, np.array(1.0))
 
 
