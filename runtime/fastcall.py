@@ -5,6 +5,7 @@ function takes for one choice of argument types:
 
     plan   ::= entry  arguments  1 if the GIL is released  where held arrays, result arrays and keyword
                arguments stand in the room  words of room  where `fresh`, `own`, `build` and `watch` stand
+               how many arguments are bound
                reads sizes fresh own build watch
     read   ::= kind slot wide | 5 slot kind rank | 6 count read… | 7 class count dicts name… read…
              | 8 class count name… read…
@@ -59,7 +60,7 @@ _EQUAL, _IS, _FOLLOWS = 1, 2, 3
 _NUMBER, _SLOT = 1, 2
 _OPERATORS = {"add": 3, "sub": 4, "mul": 5, "floordiv": 6, "mod": 7, "max": 8, "min": 9}
 _DICT, _FUNCTION, _CELL = 1, 2, 3
-_HEAD = 11  # words in front of the reads
+_HEAD = 12  # words in front of the reads
 _MAX_WORDS = 1024  # of slots and arrays, on the C stack
 _MAX_DEPTH = 16  # of a size
 _MAX_RANK = 32
@@ -77,16 +78,17 @@ def shortened(
     behind: Callable[..., Any],
     blame: Callable[[errors.Error], None],
     watched: Sequence[Watched] = (),
+    bound: tuple[object, ...] = (),
 ) -> Callable[..., Any] | None:
     """A callable that takes the short way where it can, else calls `behind`; None if there is no short way.
 
-    `arguments` are the parameters with their types and values like those to come; `blame` may add to an error of the function before it is
+    `arguments` are the parameters with their types and values like those to come, the first ones `bound`; `blame` may add to an error of the function before it is
     raised; `watched` are names that must stand for what they did.
     """
     routine = _routine()
     if routine is None:
         return None
-    planner = _Planner(native, arguments)
+    planner = _Planner(native, arguments, len(bound))
     try:
         plan = planner.plan(described, result, watched)
     except Unplanned:
@@ -99,8 +101,8 @@ def shortened(
             blame(e)
         raise e
 
-    names = tuple(sys.intern(p.name) for p, _, _ in arguments)
-    self = (plan, behind, failed, native.adopt, names, native, planner.kept, routine)
+    names = tuple(sys.intern(p.name) for p, _, _ in arguments[len(bound):])
+    self = (plan, behind, failed, native.adopt, names, native, planner.kept, routine, bound)
     return _new(routine, self, None)  # type: ignore[no-any-return]
 
 
@@ -108,10 +110,11 @@ def shortened(
 
 
 class _Planner:
-    def __init__(self, native: NativeFunction, arguments: Sequence[tuple[shapes.Param, shapes.Type, object]]) -> None:
+    def __init__(self, native: NativeFunction, arguments: Sequence[tuple[shapes.Param, shapes.Type, object]], bound: int) -> None:
         self.sig = native.signature
         self.entry = native.entry
         self.arguments = arguments
+        self.bound = bound
         self.kept: list[object] = []  # objects whose addresses stand in the plan
         self.params: list[int] = []
         self.results: list[int] = []
@@ -138,13 +141,14 @@ class _Planner:
         sizes = [w for check in self.sizes for w in check] + [0]
         held = sum(p.rank > 0 for p in self.sig.params) + 1
         results = len(arrays) + 1
-        words = self.slots + held + results + len(self.arguments)
+        given = len(self.arguments) - self.bound
+        words = self.slots + held + results + given
         if words > _MAX_WORDS:
             raise Unplanned
         at = _HEAD + len(reads) + len(sizes)
         head = [
-            self.entry, len(self.arguments), not self.sig.brief, self.slots, self.slots + held, self.slots + held + results,
-            words, at, at + len(fresh), at + len(fresh) + len(own), at + len(fresh) + len(own) + len(build),
+            self.entry, given, not self.sig.brief, self.slots, self.slots + held, self.slots + held + results,
+            words, at, at + len(fresh), at + len(fresh) + len(own), at + len(fresh) + len(own) + len(build), self.bound,
         ]
         code = head + reads + sizes + fresh + own + build + [w for one in watched for w in self.watch(one)] + [0]
         return struct.pack(f"={len(code)}q", *code)

@@ -310,7 +310,7 @@ no:
 }
 
 ; A method of the tuple (plan, callable behind, what makes errors, what adopts arrays, names of the
-; parameters, whatever must live as long).
+; parameters, three that must live as long, arguments that are bound).
 define ptr @dv_fast_call(ptr %self, ptr %args, i64 %nargs, ptr %kwnames) {
 entry:
   %bytes = call ptr @item(ptr %self, i64 0)
@@ -351,8 +351,15 @@ keywords:
   br i1 %fits, label %bound, label %slow
 bound:
   %from = phi ptr [%args, %positional], [%given, %keywords]
-  %start = getelementptr i64, ptr %plan, i64 11
-  %pc = call ptr @read_all(ptr %call, ptr %start, ptr %from, i64 %expected)
+  %start = getelementptr i64, ptr %plan, i64 12
+  %fixed = call i64 @word(ptr %plan, i64 11)
+  %fixedat = call ptr @item(ptr %self, i64 8)
+  %fixed_items = getelementptr %tuple, ptr %fixedat, i64 0, i32 2
+  %first = call ptr @read_all(ptr %call, ptr %start, ptr %fixed_items, i64 %fixed)
+  %odd = icmp eq ptr %first, null
+  br i1 %odd, label %slow, label %free
+free:
+  %pc = call ptr @read_all(ptr %call, ptr %first, ptr %from, i64 %expected)
   %strange = icmp eq ptr %pc, null
   br i1 %strange, label %slow, label %sizes
 sizes:

@@ -173,13 +173,13 @@ class Function:
         self, instance: Instance, params: tuple[Param, ...], types: Sequence[shapes.Type], values: Sequence[object], result: shapes.Type,
     ) -> None:
         """Puts a short way in front for calls like the last one."""
-        if instance.native is None or self.bound or self._unit.has_classes(result):
+        if instance.native is None or self._unit.has_classes(result):
             return
         from .fastcall import shortened
 
         arguments = list(zip(params, types, values, strict=True))
         for f, watched in self._fronts():
-            short = shortened(instance.native, instance.described, arguments, result, f.__call__, self._blame, watched)
+            short = shortened(instance.native, instance.described, arguments, result, f.__call__, self._blame, watched, self.bound)
             f.__call__ = f.__call__ if short is None else short
 
     def _fronts(self) -> Iterable[tuple[Function, Sequence[Watched]]]:

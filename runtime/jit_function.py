@@ -41,7 +41,10 @@ class _Named(Function):
 class _Inner(_Named):
     """What does the work of a function that uses names from outside."""
 
-    outer: Any  # a `Jitted`, which mypy takes for a descriptor
+    def __init__(self, outer: Any, unit: PythonUnit, signature: Signature, hidden: tuple[object, ...]) -> None:
+        super().__init__(unit, unit.built.entry, signature, plain=True, bound=hidden)
+        self.outer = outer  # a `Jitted`, which mypy takes for a descriptor
+        self._base = None  # arrays from outside are bound for long: the short ways are its own
 
     def _fronts(self) -> Iterator[tuple[Function, Sequence[Watched]]]:
         yield self, ()
@@ -147,8 +150,7 @@ class Jitted(_Named):
         self._describe(*described)
         self._behind = self.__call__
         if unit.built.watched or self._is_strict:  # short ways are put in front of what is inside
-            self._inner = _Inner(unit, unit.built.entry, signature, plain=True, bound=hidden)
-            self._inner.outer = self
+            self._inner = _Inner(self, unit, signature, hidden)
             self._ready = self._inner._ready
             self._behind = self._checking(unit, self._inner)
         self.__call__ = self._strictly(self._dispatch if self._takes_functions else self._behind)

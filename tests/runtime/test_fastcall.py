@@ -610,6 +610,38 @@ def test_names_from_outside_are_looked_at_on_the_way(m: dv.Module, monkeypatch: 
     holds()
 
 
+WEIGHTS = np.array([1.0, 2.0, 3.0])
+
+
+def test_arrays_from_outside_are_read_on_the_way(m: dv.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = np.array([0.5, 1.0, 2.0])
+
+    def f(x, y):  # type: ignore[no-untyped-def]
+        return np.sum(WEIGHTS * x) + y * np.sum(inside)
+
+    jitted = warm(dv.jit(f), V, 2.0)
+
+    def holds() -> None:
+        for _ in range(3):
+            assert jitted(V, 3.0) == f(V, 3.0) and jitted(y=4.0, x=V) == f(V, 4.0)
+        assert short(jitted, V, 2.0) and short(jitted, y=2.0, x=V)
+
+    holds()
+    WEIGHTS[1] = -7.0
+    holds()
+    monkeypatch.setitem(globals(), "WEIGHTS", np.array([5, 6, 7]))
+    holds()
+    inside = np.ones(6)[::2]
+    holds()
+    inside[:] = 4.0
+    holds()
+    monkeypatch.setitem(globals(), "WEIGHTS", np.ones(4))
+    with pytest.raises(dv.SizeError):
+        jitted(V, 2.0)
+    with pytest.raises(dv.TypeError, match="takes 2 arguments"):
+        jitted(V, 2.0, 3.0)
+
+
 def test_what_watches_names_is_collected() -> None:
     def made() -> weakref.ref[Any]:
         k = 2.0
