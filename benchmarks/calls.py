@@ -7,7 +7,7 @@ import timeit
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,9 +17,35 @@ from .sides import disagreement
 Functions = dict[str, Callable[..., Any]]
 
 _VECTOR = np.arange(10.0)
+FACTOR = 2.0
+WEIGHTS = np.linspace(0.0, 1.0, 10)
+
+
+class Pair(NamedTuple):
+    a: float
+    b: float
+
+
+# Functions of Python as they are, for all sides: names from outside, an array from outside, a record.
+
+
+def named(x: float) -> float:
+    return FACTOR * x + 1.0
+
+
+def weighted(v: Any) -> Any:
+    return (WEIGHTS * v).sum()
+
+
+def record(p: Pair) -> float:
+    return p.a * p.b
+
+
+_PLAIN: tuple[Callable[..., Any], ...] = (named, weighted, record)
 
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "scalar": (1.5,), "scalars": (1.5, 2.5, 3.5), "total": (_VECTOR,), "twice": (_VECTOR,), "grad scalar": (1.5,), "grad total": (_VECTOR,),
+    "named": (1.5,), "weighted": (_VECTOR,), "record": (Pair(1.5, 2.5),),
 }  # fmt: skip
 
 
@@ -29,7 +55,8 @@ def _derivant() -> Functions:
     package: Any = derivant  # its names are made on demand
     module = package.load(Path(__file__).parent / "calls.dv")
     plain = {name: module[name] for name in ("scalar", "scalars", "total", "twice")}
-    return {**plain, **{f"grad {name}": package.grad(module[name]) for name in ("scalar", "total")}}
+    jitted = {f.__name__: package.jit(f) for f in _PLAIN}
+    return {**plain, **{f"grad {name}": package.grad(module[name]) for name in ("scalar", "total")}, **jitted}
 
 
 def _numba() -> Functions:
@@ -57,7 +84,7 @@ def _numba() -> Functions:
             out[i] = 2.0 * v[i]
         return out
 
-    return {"scalar": scalar, "scalars": scalars, "total": total, "twice": twice}
+    return {"scalar": scalar, "scalars": scalars, "total": total, "twice": twice, **{f.__name__: numba.njit(f) for f in _PLAIN}}
 
 
 def _jax() -> Functions:
@@ -67,6 +94,7 @@ def _jax() -> Functions:
     jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call,unused-ignore]
     plain: Functions = {
         "scalar": lambda x: x * x + 1.0, "scalars": lambda x, y, z: x * y + z, "total": lambda v: jnp.sum(v * v), "twice": lambda v: 2.0 * v,
+        **{f.__name__: f for f in _PLAIN},
     }  # fmt: skip
     made = {**plain, **{f"grad {name}": jax.grad(plain[name]) for name in ("scalar", "total")}}
     return {name: partial(_waited, jax.jit(f), jax.block_until_ready) for name, f in made.items()}
