@@ -45,7 +45,7 @@ _PLAIN: tuple[Callable[..., Any], ...] = (named, weighted, record)
 
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "scalar": (1.5,), "scalars": (1.5, 2.5, 3.5), "total": (_VECTOR,), "twice": (_VECTOR,), "grad scalar": (1.5,), "grad total": (_VECTOR,),
-    "named": (1.5,), "weighted": (_VECTOR,), "record": (Pair(1.5, 2.5),),
+    "named": (1.5,), "weighted": (_VECTOR,), "record": (Pair(1.5, 2.5),), "grad record": (Pair(1.5, 2.5),),
 }  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def _derivant() -> Functions:
     module = package.load(Path(__file__).parent / "calls.dv")
     plain = {name: module[name] for name in ("scalar", "scalars", "total", "twice")}
     jitted = {f.__name__: package.jit(f) for f in _PLAIN}
-    return {**plain, **{f"grad {name}": package.grad(module[name]) for name in ("scalar", "total")}, **jitted}
+    return {**plain, **{f"grad {name}": package.grad(module[name]) for name in ("scalar", "total")}, **jitted, "grad record": package.grad(jitted["record"])}
 
 
 def _numba() -> Functions:
@@ -96,7 +96,7 @@ def _jax() -> Functions:
         "scalar": lambda x: x * x + 1.0, "scalars": lambda x, y, z: x * y + z, "total": lambda v: jnp.sum(v * v), "twice": lambda v: 2.0 * v,
         **{f.__name__: f for f in _PLAIN},
     }  # fmt: skip
-    made = {**plain, **{f"grad {name}": jax.grad(plain[name]) for name in ("scalar", "total")}}
+    made = {**plain, **{f"grad {name}": jax.grad(plain[name]) for name in ("scalar", "total", "record")}}
     return {name: partial(_waited, jax.jit(f), jax.block_until_ready) for name, f in made.items()}
 
 

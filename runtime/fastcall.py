@@ -13,7 +13,7 @@ function takes for one choice of argument types:
     size   ::= (1 number | 2 slot | 3…9 operator of the two on top)… 0 0
     fresh  ::= (rank slot kind size…)… -1            results whose sizes follow from the arguments
     own    ::= (result slot kind rank)… -1           results in memory of the function
-    build  ::= kind slot | 5 array | 6 count build… | 7 class count build…
+    build  ::= kind slot | 5 array | 6 count build… | 7 class count build… | 8 callable count build…
     watch  ::= (1 dict name value | 2 function 0 code | 3 cell 0 value)… 0    what must be as it was
 
 Only what needs no conversion goes this way: exact `float`, `int` and `bool`, NumPy's scalars and arrays of
@@ -31,7 +31,7 @@ import struct
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from importlib import resources
 from types import CellType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -70,27 +70,35 @@ class Unplanned(Exception):
     """This function has no short way."""
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What goes in and comes out.
+
+    `arguments` are the parameters with their types and values like those to come, the first ones `bound`; `blame`
+    may add to an error of the function before it is raised; `maker` gives what makes records, by name and fields,
+    out of arguments of these classes and no others.
+    """
+
+    arguments: Sequence[tuple[shapes.Param, shapes.Type, object]]
+    result: shapes.Type
+    blame: Callable[[errors.Error], None] = lambda e: None
+    bound: tuple[object, ...] = ()
+    maker: Callable[[str, tuple[str, ...]], Callable[..., Any]] | None = None
+
+
 def shortened(
-    native: NativeFunction,
-    described: Described,
-    arguments: Sequence[tuple[shapes.Param, shapes.Type, object]],
-    result: shapes.Type,
-    behind: Callable[..., Any],
-    blame: Callable[[errors.Error], None],
-    watched: Sequence[Watched] = (),
-    bound: tuple[object, ...] = (),
+    native: NativeFunction, described: Described, way: Way, behind: Callable[..., Any], watched: Sequence[Watched] = (),
 ) -> Callable[..., Any] | None:
     """A callable that takes the short way where it can, else calls `behind`; None if there is no short way.
 
-    `arguments` are the parameters with their types and values like those to come, the first ones `bound`; `blame` may add to an error of the function before it is
-    raised; `watched` are names that must stand for what they did.
+    `watched` are names that must stand for what they did.
     """
     routine = _routine()
     if routine is None:
         return None
-    planner = _Planner(native, arguments, len(bound))
+    planner = _Planner(native, way)
     try:
-        plan = planner.plan(described, result, watched)
+        plan = planner.plan(described, watched)
     except Unplanned:
         return None
 
@@ -98,11 +106,11 @@ def shortened(
         __tracebackhide__ = True
         e = native.error(Context.from_address(address))
         if isinstance(e, errors.Error):
-            blame(e)
+            way.blame(e)
         raise e
 
-    names = tuple(sys.intern(p.name) for p, _, _ in arguments[len(bound):])
-    self = (plan, behind, failed, native.adopt, names, native, planner.kept, routine, bound)
+    names = tuple(sys.intern(p.name) for p, _, _ in way.arguments[len(way.bound):])
+    self = (plan, behind, failed, native.adopt, names, native, planner.kept, routine, way.bound)
     return _new(routine, self, None)  # type: ignore[no-any-return]
 
 
@@ -110,11 +118,10 @@ def shortened(
 
 
 class _Planner:
-    def __init__(self, native: NativeFunction, arguments: Sequence[tuple[shapes.Param, shapes.Type, object]], bound: int) -> None:
+    def __init__(self, native: NativeFunction, way: Way) -> None:
         self.sig = native.signature
         self.entry = native.entry
-        self.arguments = arguments
-        self.bound = bound
+        self.way = way
         self.kept: list[object] = []  # objects whose addresses stand in the plan
         self.params: list[int] = []
         self.results: list[int] = []
@@ -128,27 +135,27 @@ class _Planner:
         self.named: dict[shapes.Size, int] = {}
         self.sizes: dict[tuple[int, ...], None] = {}
 
-    def plan(self, described: Described, result: shapes.Type, watched: Sequence[Watched] = ()) -> bytes:
+    def plan(self, described: Described, watched: Sequence[Watched]) -> bytes:
         if any(s.code == "show" for s in self.sig.sites):
             raise Unplanned
         reads: list[int] = []
-        for p, t, value in self.arguments:
+        for p, t, value in self.way.arguments:
             reads += self.read(t, p, value)
         self.check(described.sizes)
         fresh, own, arrays = self.memory()
         shown = [k for k, used in enumerate(described.outputs) if used]
-        build = self.build(result, iter(shown), arrays)
+        build = self.build(self.way.result, iter(shown), arrays)
         sizes = [w for check in self.sizes for w in check] + [0]
         held = sum(p.rank > 0 for p in self.sig.params) + 1
         results = len(arrays) + 1
-        given = len(self.arguments) - self.bound
+        given = len(self.way.arguments) - len(self.way.bound)
         words = self.slots + held + results + given
         if words > _MAX_WORDS:
             raise Unplanned
         at = _HEAD + len(reads) + len(sizes)
         head = [
             self.entry, given, not self.sig.brief, self.slots, self.slots + held, self.slots + held + results,
-            words, at, at + len(fresh), at + len(fresh) + len(own), at + len(fresh) + len(own) + len(build), self.bound,
+            words, at, at + len(fresh), at + len(fresh) + len(own), at + len(fresh) + len(own) + len(build), len(self.way.bound),
         ]
         code = head + reads + sizes + fresh + own + build + [w for one in watched for w in self.watch(one)] + [0]
         return struct.pack(f"={len(code)}q", *code)
@@ -183,8 +190,12 @@ class _Planner:
                 if found and not isinstance(value, dict | Value) and (hasattr(value, "_fields") or is_dataclass(value)):
                     self.kept.append(type(value))
                     return [_OBJECT, id(type(value)), len(fields), *map(id, names), *inner]
-                dicts = declared or type(value) is dict
-                return [_RECORD, self.record(name, fields), len(fields), int(dicts), *map(id, names), *inner]
+                cls, dicts = self.record(name, fields), declared or type(value) is dict
+                if self.way.maker is not None:  # results are made in the classes of arguments: one or the other
+                    if not isinstance(value, dict | Value):
+                        raise Unplanned
+                    cls, dicts = (0, True) if type(value) is dict else (cls, False)
+                return [_RECORD, cls, len(fields), int(dicts), *map(id, names), *inner]
         raise Unplanned
 
     def take(self, kind: str, rank: int) -> int:
@@ -301,9 +312,26 @@ class _Planner:
                 return [_TUPLE, len(items), *(w for s in items for w in self.build(s, leaves, arrays, outer))]
             case shapes.Record(name, fields):
                 inner = [w for _, s in fields for w in self.build(s, leaves, arrays, outer)]
+                make = self.way.maker(name, tuple(f for f, _ in fields)) if self.way.maker is not None else None
+                if make is not None and not (isinstance(make, type) and issubclass(make, Value)):
+                    make = make if isinstance(make, type) else self.blamed(make)
+                    self.kept.append(make)
+                    return [_OBJECT, id(make), len(fields), *inner]
                 return [_RECORD, self.record(name, fields), len(fields), *inner]
         raise Unplanned
 
+
+    def blamed(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        """What makes a record, and may refuse: its errors are the function's."""
+        def told(*parts: Any) -> Any:
+            __tracebackhide__ = True
+            try:
+                return make(*parts)
+            except errors.Error as e:
+                self.way.blame(e)
+                raise
+
+        return told
 
     # ------------------------------------------------------------ names from outside
 

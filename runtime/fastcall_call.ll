@@ -141,7 +141,8 @@ entry:
   %slots = load ptr, ptr %call
   %place = getelementptr i64, ptr %slots, i64 %first
   switch i64 %op, label %f64 [i64 1, label %i64  i64 2, label %i32  i64 3, label %f32  i64 4, label %bool
-                              i64 5, label %array  i64 6, label %tuple  i64 7, label %record]
+                              i64 5, label %array  i64 6, label %tuple  i64 7, label %record
+                              i64 8, label %object]
 f64:
   %d = load double, ptr %place
   %float = call ptr @PyFloat_FromDouble(double %d)
@@ -177,6 +178,18 @@ array:
 tuple:
   %items = call ptr @build_items(ptr %call, ptr %at, i64 %first)
   ret ptr %items
+object:
+  %parts_count = call i64 @word(ptr %pc, i64 2)
+  %pc4 = getelementptr i64, ptr %pc, i64 3
+  store ptr %pc4, ptr %at
+  %callable = inttoptr i64 %first to ptr
+  %parts = call ptr @build_items(ptr %call, ptr %at, i64 %parts_count)
+  %lacking = icmp eq ptr %parts, null
+  br i1 %lacking, label %no, label %make
+make:
+  %made = call ptr @PyObject_Call(ptr %callable, ptr %parts, ptr null)
+  call void @Py_DecRef(ptr %parts)
+  ret ptr %made
 record:
   %count = call i64 @word(ptr %pc, i64 2)
   %pc3 = getelementptr i64, ptr %pc, i64 3

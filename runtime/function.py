@@ -173,13 +173,14 @@ class Function:
         self, instance: Instance, params: tuple[Param, ...], types: Sequence[shapes.Type], values: Sequence[object], result: shapes.Type,
     ) -> None:
         """Puts a short way in front for calls like the last one."""
-        if instance.native is None or self._unit.has_classes(result):
+        if instance.native is None:
             return
-        from .fastcall import shortened
+        from .fastcall import Way, shortened
 
         arguments = list(zip(params, types, values, strict=True))
+        way = Way(arguments, result, self._blame, self.bound, self._unit.maker(result, values))
         for f, watched in self._fronts():
-            short = shortened(instance.native, instance.described, arguments, result, f.__call__, self._blame, watched, self.bound)
+            short = shortened(instance.native, instance.described, way, f.__call__, watched)
             f.__call__ = f.__call__ if short is None else short
 
     def _fronts(self) -> Iterable[tuple[Function, Sequence[Watched]]]:

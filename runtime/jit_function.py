@@ -39,19 +39,22 @@ class _Named(Function):
 
 
 class _Inner(_Named):
-    """What does the work of a function that uses names from outside."""
+    """What does the work of a function that uses names from outside, and may stand for others later."""
 
-    def __init__(self, outer: Any, unit: PythonUnit, signature: Signature, hidden: tuple[object, ...]) -> None:
-        super().__init__(unit, unit.built.entry, signature, plain=True, bound=hidden)
-        self.outer = outer  # a `Jitted`, which mypy takes for a descriptor
-        self._base = None  # arrays from outside are bound for long: the short ways are its own
+    def __init__(self, outer: Function, f: Function) -> None:
+        super().__init__(f._unit, f.text, f._all, plain=f._plain, bound=f.bound, wrap=f._wrap, base=f._base)
+        unit = self._unit
+        assert isinstance(unit, PythonUnit)
+        self.unit: PythonUnit = unit
+        self.outer: Any = outer  # may be a `Jitted`, which mypy takes for a descriptor
+        self._ready = f._ready
+        if len(f.bound) == len(unit.built.hidden):  # arrays from outside are bound for long: the short ways are its own
+            self._base = None
 
     def _fronts(self) -> Iterator[tuple[Function, Sequence[Watched]]]:
         yield self, ()
-        unit = self._unit
-        assert isinstance(unit, PythonUnit)
-        if self.outer.is_led_by(unit):
-            yield self.outer, unit.built.watched
+        if self.outer.is_led_by(self.unit):
+            yield self.outer, self.unit.built.watched
 
 
 class Jitted(_Named):
@@ -150,7 +153,7 @@ class Jitted(_Named):
         self._describe(*described)
         self._behind = self.__call__
         if unit.built.watched or self._is_strict:  # short ways are put in front of what is inside
-            self._inner = _Inner(self, unit, signature, hidden)
+            self._inner = _Inner(self, self)
             self._ready = self._inner._ready
             self._behind = self._checking(unit, self._inner)
         self.__call__ = self._strictly(self._dispatch if self._takes_functions else self._behind)
@@ -375,9 +378,13 @@ class _Derived(Function):
 
     def _point_to(self, f: Function) -> None:
         super().__init__(f._unit, f.text, f._all, plain=f._plain, bound=f.bound, wrap=f._wrap, base=f._base)
-        self._inner = f
+        self._inner = _Inner(self, f)
         self._ready = f._ready
         self.__call__ = self._checked
+
+    def is_led_by(self, unit: PythonUnit) -> bool:
+        """Does a call go to this program?"""
+        return self._unit is unit
 
     def _checked(self, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True

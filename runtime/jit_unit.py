@@ -150,18 +150,22 @@ class PythonUnit(Unit):
 
         return program_text(self.built.program)
 
-    def has_classes(self, t: shapes.Type) -> bool:
-        match t:
-            case shapes.Tuple(items):
-                return any(map(self.has_classes, items))
-            case shapes.Array(element):
-                return self.has_classes(element)
-        return not isinstance(t, shapes.Scalar)
+    def maker(self, t: shapes.Type, arguments: Sequence[Any]) -> Callable[[str, tuple[str, ...]], Callable[..., Any]] | None:
+        return _Rebuilder((), self.built, arguments).record if _has_classes(t) else None
 
     def rebuilt(self, results: Sequence[Any], t: shapes.Type, arguments: Sequence[Any]) -> Any:
-        if not self.has_classes(t):
+        if not _has_classes(t):
             return super().rebuilt(results, t, arguments)
         return _Rebuilder(results, self.built, arguments).value(t)
+
+
+def _has_classes(t: shapes.Type) -> bool:
+    match t:
+        case shapes.Tuple(items):
+            return any(map(_has_classes, items))
+        case shapes.Array(element):
+            return _has_classes(element)
+    return not isinstance(t, shapes.Scalar)
 
 
 def _classes(value: object) -> Iterator[type[Value]]:
@@ -229,6 +233,8 @@ class _Rebuilder(Rebuilder):
 def _making(cls: type, fields: tuple[str, ...]) -> Callable[..., Any]:
     """The class as a function of its fields; some have reasons of their own to refuse values, or change them."""
     own, first, named = made_otherwise(cls), positional(cls), by_name(cls)
+    if own is None and tuple(first) == fields and not named:
+        return cls
 
     def make(*parts: Any) -> Any:
         given = dict(zip(fields, parts, strict=True))

@@ -129,9 +129,10 @@ class Unit:
         """Where a parameter stands."""
         return Span(self.source, *place)
 
-    def has_classes(self, t: shapes.Type) -> bool:
-        """Do values of this type come back in classes of the caller's own?"""
-        return False
+    def maker(self, t: shapes.Type, arguments: Sequence[Any]) -> Callable[[str, tuple[str, ...]], Callable[..., Any]] | None:
+        """What makes the records of a result of this type, by name and fields, for a call with arguments of these
+        classes; None if that is ours."""
+        return None
 
     def rebuilt(self, results: Sequence[Any], t: shapes.Type, arguments: Sequence[Any]) -> Any:
         """The Python value of type `t` that these flat results make, for a call with these arguments."""
@@ -352,12 +353,12 @@ class Instance:
         if native is None or behind is None or self._short:
             return
         self._short = True
-        from .fastcall import shortened
+        from .fastcall import Way, shortened
 
         params = [(shapes.Param("", t), t, None) for t in map(_leaf, native.signature.params)]
         used = (r for r, output in zip(native.signature.results, self.outputs, strict=True) if output)
         result = shapes.Tuple(tuple(map(_leaf, used)))
-        short = shortened(native, self.described, params, result, lambda *leaves: behind(leaves), lambda e: None)
+        short = shortened(native, self.described, Way(params, result), lambda *leaves: behind(leaves))
         if short is not None:
             self._runner = lambda leaves: short(*leaves)
 

@@ -16,8 +16,8 @@ import types
 import weakref
 from collections import namedtuple
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, NamedTuple
 
 import derivant as dv
 import numpy as np
@@ -118,6 +118,10 @@ def shape_of(value: Any) -> Any:
         return type(value), [shape_of(v) for v in value]
     if hasattr(value, "_values"):
         return type(value), [shape_of(v) for v in value._values]
+    if isinstance(value, dict):
+        return dict, {k: shape_of(v) for k, v in value.items()}  # in any order
+    if is_dataclass(value):
+        return type(value), [(f.name, shape_of(getattr(value, f.name))) for f in fields(value)]
     return type(value), np.asarray(value).tobytes()
 
 
@@ -560,6 +564,78 @@ def test_a_signature_stays_what_it_was(m: dv.Module) -> None:
 
     f = warm(m.mixed, 1.0, 2, True)
     assert str(inspect.signature(f)) == "(a: 'f64', b: 'i64', c: 'bool')" and callable(f)
+
+
+# ---------------------------------------------------------------- results in the classes of arguments
+
+
+class Checked(NamedTuple):
+    x: float
+    y: float
+
+
+@dataclass
+class Positive:
+    x: float
+    y: float
+
+    def __post_init__(self) -> None:
+        if np.any(np.asarray(self.x) < 0):
+            raise ValueError("x must not be negative")
+
+
+@dataclass(kw_only=True)
+class ByName:
+    y: float
+    x: float
+
+
+def same(p):  # type: ignore[no-untyped-def]
+    return p
+
+
+def turned(p, q):  # type: ignore[no-untyped-def]
+    return p, q.x + p.y, q
+
+
+def slope(p):  # type: ignore[no-untyped-def]
+    return p.x * p.x * p.y
+
+
+MAKERS: list[Callable[[Any, Any], Any]] = [
+    POINT, Named, Spot, Positive, Checked, lambda x, y: {"x": x, "y": y}, lambda x, y: {"y": y, "x": x}, lambda x, y: ByName(x=x, y=y),
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_results_in_the_classes_of_arguments_either_way(make: Callable[[Any, Any], Any]) -> None:
+    """What was called often gives what is given at the first call, whatever comes."""
+    pool = [m_(x, y) for m_ in MAKERS for x, y in [(1.5, 2.0), (V, 2.0), (0.5, -2.0)]]
+    for f, derived in ((same, lambda f: f), (slope, dv.grad), (slope, dv.value_and_grad), (slope, lambda f: dv.hessian(f))):
+        often = derived(dv.jit(f))
+        for _ in range(3):
+            outcome(often, make(1.5, 2.0))
+        for value in pool:
+            assert outcome(often, value) == outcome(derived(dv.jit(f)), value), value
+    assert type(often.__call__) is type(len)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_pairs_of_records_either_way(make: Callable[[Any, Any], Any]) -> None:
+    often = dv.jit(turned)
+    for _ in range(3):
+        outcome(often, make(1.5, 2.0), make(V, V))
+    for m_ in MAKERS:
+        for args in ((make(1.5, 2.0), m_(V, V)), (m_(1.5, 2.0), make(V, V)), (m_(1.5, 2.0), m_(3.0, V))):
+            assert outcome(often, *args) == outcome(dv.jit(turned), *args), args
+
+
+def test_a_class_that_refuses_a_result_is_named() -> None:
+    f = dv.grad(dv.jit(lambda p: 0.0 - p.x * p.y))
+    p = Positive(1.0, 2.0)
+    for _ in range(3):
+        with pytest.raises(dv.TypeError, match="x must not be negative"):
+            f(p)
 
 
 # ---------------------------------------------------------------- names from outside
