@@ -119,7 +119,7 @@ class Watched:
                 else getattr(place, self.name)
         except (ValueError, AttributeError):
             now = MISSING
-        return now is self.value or (type(now) is type(self.value) and isinstance(now, int | float) and now == self.value)
+        return now is self.value or (type(now) is type(self.value) and isinstance(now, int | float) and repr(now) == repr(self.value))
 
 
 class Contents(Watched):

@@ -165,22 +165,11 @@ class Jitted(_Named):
     # ------------------------------------------------------------ calls that are more than a call
 
     def _checking(self, unit: PythonUnit, inner: Function) -> Callable[..., Any]:
-        """For functions that use names from outside; this runs at every call."""
-        names, codes, others, follow = unit.names, unit.codes, unit.others, self._followed
-
+        """For functions that use names from outside: what the short ways leave over."""
         def checked(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             try:
-                for place, name, value in names:
-                    if place.get(name) is not value:
-                        return follow(*args, **kwargs)
-                for f, code in codes:
-                    if f.__code__ is not code:
-                        return follow(*args, **kwargs)
-                for w in others:
-                    if not w.is_fresh():
-                        return follow(*args, **kwargs)
-                return inner(*args, **kwargs)
+                return inner(*args, **kwargs) if unit.is_fresh() else self._followed(*args, **kwargs)
             except errors.Error as e:
                 raise trimmed(e) from e.__cause__
 

@@ -43,11 +43,6 @@ class PythonUnit(Unit):
         self.fixed: dict[str, Any] = {}
         """Arguments that are known, functions."""
         self._accepted: set[tuple[str, int]] = set()
-        self.names = tuple((w.place, w.name, w.value) for w in built.watched if isinstance(w.place, dict))
-        """What names of modules stood for."""
-        self.codes = tuple((w.place, w.value) for w in built.watched if w.name == "__code__")
-        """What functions that are called were made of."""
-        self.others = tuple(w for w in built.watched if not isinstance(w.place, dict) and w.name != "__code__")
         self._same: dict[tuple[type, str, str], str | None] = {}
         self.own_member = self._own_member if built.members or built.blind else None
 
@@ -120,8 +115,7 @@ class PythonUnit(Unit):
 
     def is_fresh(self) -> bool:
         """Do all names from outside stand for what they did when the program was made?"""
-        return (all(place.get(name) is value for place, name, value in self.names)
-                and all(f.__code__ is code for f, code in self.codes) and all(w.is_fresh() for w in self.others))
+        return all(w.is_fresh() for w in self.built.watched)
 
     @kept
     def key(self) -> str:

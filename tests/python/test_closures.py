@@ -209,3 +209,13 @@ def test_a_called_function_is_followed_when_its_code_is_exchanged() -> None:
     assert user(3.0) == 8.0 and slope(3.0) == 2.0
     helper.__code__ = other.__code__
     assert user(3.0) == 60.0 and slope(3.0) == 20.0
+
+
+def test_a_zero_that_changes_its_sign_is_followed() -> None:
+    k = 0.0
+    f = dv.jit(lambda x: np.arctan2(k, x))
+    for _ in range(3):
+        assert f(-1.0) == np.pi
+    k = -0.0
+    for _ in range(3):
+        assert f(-1.0) == -np.pi
