@@ -185,9 +185,10 @@ class _Planner:
             case shapes.Record(name, fields):
                 names = [sys.intern(f) for f, _ in fields]
                 self.kept += names
-                found = None if isinstance(value, list) else fields_of(value) or {}
-                inner = [w for f, s in fields for w in self.read(s, p, (found or {}).get(f), outer, False)]
-                if found and not isinstance(value, dict | Value) and (hasattr(value, "_fields") or is_dataclass(value)):
+                own = isinstance(value, tuple) and hasattr(value, "_fields") or is_dataclass(value) and not isinstance(value, dict | Value)
+                found = fields_of(value) or {} if own or type(value) is dict or isinstance(value, Value) else {}
+                inner = [w for f, s in fields for w in self.read(s, p, found.get(f), outer, False)]
+                if own:
                     self.kept.append(type(value))
                     return [_OBJECT, id(type(value)), len(fields), *map(id, names), *inner]
                 cls, dicts = self.record(name, fields), declared or type(value) is dict

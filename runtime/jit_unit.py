@@ -17,7 +17,7 @@ from ..compiler.lock import kept, locked
 from ..frontend.python_classes import by_name, has_own, made_otherwise, own_method, own_way, positional, record_fields
 from ..frontend.python_types import list_levels
 from . import shapes
-from .fields import fields_of
+from .fields import fields_of, foreign
 from .pipeline import Operated, Unit
 from .records import SumValue, Value, home_of, homes
 from .sources import compiler_fingerprint, find_import
@@ -54,7 +54,9 @@ class PythonUnit(Unit):
     def accept(self, param: shapes.Param, value: object, function: str) -> None:
         """Lists and tuples: what is written for arrays may mean something else for them.  Records of modules of the
         language: the program may not know their types yet."""
-        for cls in _classes(value):
+        with foreign(value, param.name, function):
+            classes = list(_classes(value))
+        for cls in classes:
             self._adopt(cls)
         name = next((n for n, s in self.built.spelled.items() if s == param.name), param.name)
         depth = list_levels(value) - (len(param.type.batch) if isinstance(param.type, shapes.Any) else 0)
