@@ -171,7 +171,9 @@ class Session(Answers):
         body = text if "\n" not in text else "\n" + textwrap.indent(text, "  ")
         self._result_items[self._last] = item_of(sx.TopLet(node.span, let), f"let {self._last} = {body}".replace("= \n", "=\n"))
         if len(self._result_items) > 1000:
-            del self._result_items[next(iter(self._result_items))]
+            first = next(iter(self._result_items))
+            del self._result_items[first]
+            self._outdated.discard(first)
 
     def _results_in(self, new: Sequence[Item]) -> list[Item]:
         """The results before that declarations use as `_`: they become constants of the session."""
@@ -179,7 +181,8 @@ class Session(Answers):
         todo = [n for i in new for n in i.uses]
         while todo:
             n = todo.pop()
-            if n in self._result_items and n not in self.unit.items and n not in found:
+            known = n in self._result_items and n not in self.unit.items and n not in found
+            if known and (n in self.unit.values or n not in self._outdated):
                 found[n] = self._result_items[n]
                 todo += found[n].uses
         return list(reversed(found.values()))

@@ -37,6 +37,7 @@ class State:
         self._count = self._results = self._named = 0
         self._last: str | None = None
         self._result_items: dict[str, Item] = {}
+        self._outdated: set[str] = set()
         self.unit = self._snapshot({}, {})
 
     def _snapshot(self, items: Mapping[str, Item], values: Mapping[str, Stored]) -> Snapshot:
@@ -71,6 +72,9 @@ class State:
         before = self._snapshot(items, values)
         touched = changed | {i.decl.fn for i in new if isinstance(i.decl, sx.DerivativeDecl)}
         hit = [i for i in items.values() if i.key not in replaced and before.reached(i.uses) & touched]
+        for i in [i for i in results if i in hit and i.names[0] not in values]:
+            del items[i.key]  # its text no longer gives what it was
+            hit.remove(i)
         late = [i for i in hit if i.let is not None and values.keys() & set(i.names)]
         kept = [n for i in late for n in i.names if values[n].computation.done]
         again = [i for i in late if not values[i.names[0]].computation.done]
@@ -80,6 +84,7 @@ class State:
         if self._last in values and self._last not in before.used and _type_names(values[self._last].type) & changed:
             del values[self._last]
         _check_types(values, changed, items)
+        outdated = self._results_of(touched | {n for i in hit for n in i.names if n not in values}, fresh)
         unit = self._lets([i for i in (*new, *again) if i.let is not None], items, values)
         rebuild_ = [i for i in hit if i not in late]
         self._check(unit, new, [*rebuild_, *again], changed)
@@ -92,8 +97,17 @@ class State:
                     if item.let is not None and not item.names:
                         unit.cell(item.let).run(())
         self.unit = unit
+        self._outdated |= outdated
         names = [n for i in (*rebuild_, *again) for n in (i.names or (i.key,))]
         return names, kept
+
+    def _results_of(self, affected: set[str], fresh: bool) -> set[str]:
+        """The results before whose texts would not give them again; a fresh session has none of their definitions."""
+        gone: set[str] = set()
+        for n, item in self._result_items.items():  # each after those that it uses
+            if fresh or item.uses & (affected | gone):
+                gone.add(n)
+        return gone
 
     def _lets(self, lets: Sequence[Item], items: dict[str, Item], values: dict[str, Stored]) -> Snapshot:
         """The snapshot in which these constants have types: each after those that it uses."""
@@ -214,10 +228,6 @@ class State:
             raise
         self.file = path
         return len(self.unit.outline().functions)
-
-    def text(self) -> str:
-        """The declarations of the session as a program."""
-        return self.unit.text
 
     def set(self, name: str, text: str) -> None:
         """Changes a setting; without a text it only has to be there."""

@@ -85,6 +85,84 @@ def test_a_declaration_keeps_the_last_value_that_it_saw(s: Session, tmp_path: Pa
     assert dv.load(tmp_path / "kept.dv").f(1.0) == 7.0
 
 
+def saved(s: Session, tmp_path: Path) -> tuple[list[str], Session]:
+    """What `:save` says behind its first line, and a session with the file."""
+    file = tmp_path / "saved.dv"
+    first, *notes = said(s, f":save! {file}")
+    assert first.startswith(f"{file}: ")
+    again = Session(folder=str(tmp_path))
+    assert said(again, f":load {file}")[0].startswith(f"{file}: ")
+    return notes, again
+
+
+def same(a: object, b: object) -> bool:
+    """The same type and the same numbers in all parts, zeros with their signs; one NaN is like another."""
+    if isinstance(a, np.ndarray | np.generic | float):
+        x, y = np.asarray(a), np.asarray(b)
+        alike = x.dtype == y.dtype and np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
+        return bool(alike and np.array_equal(np.signbit(x) & (x == 0), np.signbit(y) & (y == 0)))
+    if isinstance(a, tuple):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))  # type: ignore[arg-type]
+    parts = getattr(a, "_values", None)
+    return same(parts, b._values) if parts is not None else type(a) is type(b) and a == b  # type: ignore[attr-defined]
+
+
+KEPT = """\
+type P = {x: f64, v: f32[2]}
+type S = A(f64, P) | B
+def third(x: f64) -> f64 = x / 3
+let k = third(0.7)
+let r = P(-k / 0.0, f32([0.1 * k, 1 / 0.0]))
+let (t, u) = (k > 0, (k, len([k]), [[1e-310 * k], [0 * (k / 0.0)]]))
+let q = [P(-i * k, f32([0.1, k])) for i < 3]
+let z = (A(k, r), B)
+let e = [f32(k) for i < 0, j < 2]
+let w = f32(k)
+let m = i32(len([k])) - i32(8)
+let f = w + w
+"""
+
+
+@pytest.mark.parametrize("more", ["", "let inf = 3\nlet nan = 4"])
+def test_saved_values_are_those_of_the_session(s: Session, tmp_path: Path, more: str) -> None:
+    said(s, KEPT)
+    said(s, more + "\ndef third(x: f64) -> f64 = 2 * x\nlet k = [1, 2]")
+    names = ["r", "t", "u", "q", "z", "e", "w", "m", "f"]
+    notes, again = saved(s, tmp_path)
+    assert len(notes) == 7 and not any(line.startswith("f:") for line in notes), notes  # t with u; f is computed from w as it is
+    for n in names:
+        assert same(s.value(n), again.value(n)), n
+        assert s.type_of(n) == again.type_of(n)
+
+
+def test_what_can_be_computed_again_is_saved_as_written(s: Session, tmp_path: Path) -> None:
+    said(s, "def f(x: f64) = x * x\nlet a = f(3.0)\n2.0 * a\nlet b = _ + a")
+    said(s, "def f(x: f64) = x * x")  # the same again
+    said(s, "def g(x: f64) = x + a\n:forget g")
+    notes, again = saved(s, tmp_path)
+    assert notes == [] and again.value("b") == 27.0
+    assert "let a = f(3.0)" in (tmp_path / "saved.dv").read_text()
+
+
+def test_saved_results_are_those_that_declarations_saw(s: Session, tmp_path: Path) -> None:
+    said(s, "def sq(x: f64) = x * x\nsq(2.0)\n_ + 1\ndef sq(x: f64) = x\nlet y = _ * 2")
+    assert saved(s, tmp_path)[1].value("y") == s.value("y") == 10.0
+
+
+def test_a_pattern_that_lost_a_name_is_saved_without_it(s: Session, tmp_path: Path) -> None:
+    said(s, "type P = {x: f64, y: f64}\nlet (a, {x, y}, b) = (exp(0.0), P(2.0 * exp(0.0), 3), exp(1.0))")
+    said(s, "let a = 7.0\nlet x = 8.0\nlet y = 9.0")
+    _, again = saved(s, tmp_path)
+    assert [again.value(n) for n in "axyb"] == [7.0, 8.0, 9.0, s.value("b")]
+
+
+def test_a_value_too_large_to_be_written_is_named(s: Session, tmp_path: Path) -> None:
+    said(s, "let n = 9000 * len([1])\nlet big = [exp(-0.01 * i) for i < n]\nlet c = big[3]\nlet n = 5 * len([1])")
+    notes, again = saved(s, tmp_path)
+    assert notes[0].startswith("big is not saved as it is, but computed again with n as now") and notes[1].startswith("c: saved as")
+    assert len(again.value("big")) == 5 and again.value("c") == s.value("c")  # type: ignore[arg-type]
+
+
 def test_constants_are_computed_once(s: Session) -> None:
     lines: list[str] = []
     s.write = lines.append
