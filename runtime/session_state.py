@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ..compiler import errors
 from ..compiler.errors import Source
 from ..frontend import syntax as sx
+from ..frontend import test_parts
 from ..frontend.elab_base import depends_on_itself, did_you_mean
 from ..frontend.parser import parse
 from . import shapes
@@ -17,6 +19,8 @@ from .pipeline import Run
 from .session_items import item_of, text_at_lines, without
 from .session_types import SETTINGS
 from .snapshot import Computation, Item, NotData, Snapshot, Stored
+from .testing import failure
+from .values import rebuild
 
 
 class State:
@@ -48,8 +52,8 @@ class State:
         """The session with new declarations: all of them or, with an error, none.
 
         Gives what was rebuilt because it depends on them, and which values were computed from the old ones.
-        `results` are values before that get a declaration.  With `run` new constants are computed now,
-        otherwise when they are needed; `fresh` drops all that was.
+        `results` are values before that get a declaration.  With `run` new constants are computed now
+        and new tests are run, otherwise when they are needed; `fresh` drops all that was.
         """
         items, values = ({}, {}) if fresh else (dict(self.unit.items), dict(self.unit.values))
         items.update((i.key, i) for i in results)
@@ -96,6 +100,8 @@ class State:
                             self._learn(unit.values[n])
                     if item.let is not None and not item.names:
                         unit.cell(item.let).run(())
+                    if isinstance(item.decl, sx.TestDecl):
+                        _test(item.decl, unit)
         self.unit = unit
         self._outdated |= outdated
         names = [n for i in (*rebuild_, *again) for n in (i.names or (i.key,))]
@@ -236,6 +242,20 @@ class State:
                                      help=did_you_mean(name, SETTINGS) or f"there are: {', '.join(SETTINGS)}")
         if text:
             self.settings[name] = SETTINGS[name].read(name, text)
+
+
+def _test(d: sx.TestDecl, unit: Snapshot) -> None:
+    """Runs a test; an error says what is false in it."""
+
+    def value(node: sx.Expr) -> Any:
+        entry = unit.cell(node)
+        return rebuild(entry.run(()), entry.result)
+
+    if not value(d.body):
+        parts = test_parts.parts(d)
+        raise failure(d.name, [(p.condition.span, p.relation) for p in parts],
+                      lambda k: value(test_parts.whole(d, parts[k].condition)),
+                      lambda k: value(test_parts.whole(d, test_parts.both(parts[k]))))
 
 
 def _check_types(values: dict[str, Stored], changed: set[str], items: dict[str, Item]) -> None:

@@ -258,6 +258,25 @@ def test_long_sessions_start_afresh_unseen(s: Session) -> None:
     assert said(s, "f(a)") == ["1.0 : f64"] and s.unit is not before
 
 
+# ---------------------------------------------------------------- tests
+
+
+def test_a_failing_test_says_why_and_leaves_the_one_before(s: Session) -> None:
+    assert said(s, 'let v = [1.0, exp(0.0)]\ntest "q" = v[0] == 1\n1')[1:] == ['test "q" passes', "1 : i64"]
+    e = failure(s, 'def f(x: f64) = x\ntest "q" =\n  let w = 2 * v\n  f(1.0) == 1.0 and approx(w, [2.0, 3.0])')
+    assert e.code == "DV0512" and e.span is not None and (e.span.line, e.span.col) == (4, 21)
+    assert e.notes == ("the left side is [2., 2.]", "the right side is [2., 3.]", "they differ most at [1]: 2.0 and 3.0")
+    assert "f" not in s.functions() and s.unit.items['test "q"'].text == 'test "q" = v[0] == 1'
+    assert said(s, 'test "q" = v[7] == 1') == ["error DV0315"]
+
+
+def test_what_follows_declarations_with_an_error_is_run_if_it_goes_on(s: Session) -> None:
+    text = 'test "q" = 1 == 2\n2 + 2\ntest "r" = false\ntest "r" = 1\n3\ndef f(x: f64) = x\ndef g(x) = )\nf(1.0)'
+    replies = said(s, text, keep_going=True)
+    assert replies == ["error DV0512", "4 : i64", "error DV0512", "error DV0301", "3 : i64", "error DV0112", "f(x: f64) -> f64",
+                       "1.0 : f64"]
+
+
 # ---------------------------------------------------------------- redefinition
 
 
