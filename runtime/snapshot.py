@@ -110,15 +110,16 @@ class Snapshot(Unit):
         self.made = made
         self.owner = {n: item for item in self.items.values() for n in item.names}
 
-    def span_of(self, p: shapes.Param, place: tuple[int, int, int, int]) -> Span:
-        """Where a parameter stands: every input is a text of its own."""
-        for item in self.items.values():
+    def span_of(self, text: str, p: shapes.Param, place: tuple[int, int, int, int]) -> Span:
+        """Every input is a text of its own, so a place alone doesn't say which."""
+        words = set(re.findall(r"\w+", text))
+        for item in sorted(self.items.values(), key=lambda i: words.isdisjoint(i.names)):
             d = item.decl.let if isinstance(item.decl, sx.TopLet) else item.decl
             for mine in d.params if isinstance(d, sx.Def | sx.LetFn) else ():
                 s = mine.span
                 if getattr(mine, "name", None) == p.name and (s.line, s.col, s.end_line, s.end_col) == place:
                     return s
-        return super().span_of(p, place)
+        return super().span_of(text, p, place)
 
     @property
     def text(self) -> str:

@@ -258,6 +258,14 @@ def test_long_sessions_start_afresh_unseen(s: Session) -> None:
     assert said(s, "f(a)") == ["1.0 : f64"] and s.unit is not before
 
 
+def test_an_error_about_a_parameter_points_at_its_function(s: Session) -> None:
+    said(s, "def f(x: f64) = x**3\n1\ndef g(v: f64[n]) = f(v)\n2\ndef h(v: f64[n]) -> f64 = sum(f(v))")
+    e = failure(s, ":grad h q")
+    assert e.code == "DV0606" and e.message == "h has no parameter q" and e.help == "its parameters: v"
+    assert e.span is not None and e.span.source is not None and e.span.source.text.split("\n")[e.span.line - 1].startswith("def h(")
+    assert said(s, ":grad h v")[0].startswith("def grad_h(")
+
+
 # ---------------------------------------------------------------- tests
 
 
