@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..compiler import errors
 from . import shapes
 from .shapes import Array, Param, Record, Scalar, Sum, Tuple
 
