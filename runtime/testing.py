@@ -93,7 +93,7 @@ def _furthest(left: Any, right: Any) -> str | None:
         x, y = a.astype(float), b.astype(float)
     except (TypeError, ValueError):
         return None
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         gap = np.where((x == y) | np.isnan(x) & np.isnan(y), 0.0, np.abs(x - y))
     gap = np.where(np.isnan(gap), np.inf, gap)
     at = np.unravel_index(int(np.argmax(gap)), gap.shape)
