@@ -289,7 +289,8 @@ class SnapshotFront(Front):
         self.source = unit.source
         decls = [i.decl for i in unit.items.values() if not any(n in unit.values for n in i.names)]
         program = sx.Program(Span(unit.source, 1, 1, 1, 1), tuple(decls))
-        self.module = modules.load_module(unit.source, lambda name: find_import(name, unit.folder), program=program)
+        self.module = modules.load_module(unit.source, lambda name: find_import(name, unit.folder), program=program,
+                                          whole=not unit.values)
         self.module.inlined = {n for i in unit.items.values() for n in i.names if unit.needs(i.names)}
 
     # ------------------------------------------------------------ entries
