@@ -25,7 +25,7 @@ from ..frontend.cells import Cell, cells
 from ..frontend.parser import parse, parse_expr
 from . import habits, shapes
 from .guard import guarded
-from .session_answers import Answers, function_type
+from .session_answers import Answers
 from .session_items import clash, item_of, text_at_lines, text_of_cell
 from .session_types import INTERRUPTED, Reply
 from .snapshot import Computation, Item, NotData, Stored
@@ -151,7 +151,7 @@ class Session(Answers):
         try:
             t = instance.result
         except NotData as e:
-            yield Reply("value", cell.text.strip(), function_type(e.value))
+            yield Reply("value", cell.text.strip(), self.function_type(node, e.value))
             return
         computation = Computation(instance)
         computation.leaves()

@@ -369,6 +369,11 @@ class SnapshotFront(Front):
         found = self._given(lambda: self._value(node), self.unit.needs(free_names(node)), node.span, None)
         return outside(found.result) if isinstance(found, modules.Instance) else found
 
+    def result_of(self, node: Node) -> shapes.Type | None:
+        """What the function that an expression is gives for parameters of its declared types; None for a function."""
+        found = self._given(lambda: self._value(node), self.unit.needs(free_names(node)), node.span, ())
+        return outside(found.result) if isinstance(found, modules.Instance) else None
+
 
 def function_signature(v: Value, text: str) -> Signature:
     """How a function value looks from outside."""

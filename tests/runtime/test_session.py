@@ -64,9 +64,16 @@ def test_values_with_types(s: Session) -> None:
 
 def test_functions_are_shown_by_their_parameters(s: Session) -> None:
     assert said(s, "def f(x: f64[n], k: i64) -> f64 = k * sum(x)") == ["f(x: f64[n], k: i64) -> f64"]
-    assert said(s, "f") == ["f : (x: f64[n], k: i64) -> …"]
-    assert said(s, "grad(f)") == ["grad(f) : (x: f64[n], k: i64) -> …"]
+    assert said(s, "f") == ["f : (x: f64[n], k: i64) -> f64"]
+    assert said(s, "grad(f)") == ["grad(f) : (x: f64[n], k: i64) -> f64[n]"]
     assert said(s, "sin") == ["sin : (x) -> …"]
+    said(s, "let y = [exp(0.0), 2.0]\ndef half(x: f64) = x / 2\ndef loss(w: f64, v: f64[n]) = sum((w * v)**2) + y[0]\ndef any(v) = v")
+    for text, shown in [
+        ("half''", "(x: f64) -> f64"), ("grad(loss, wrt = (w, v))", "(w: f64, v: f64[n]) -> (f64, f64[n])"),
+        ("hessian(f)", "(x: f64[n], k: i64) -> f64[n, n]"), ("jacobian(fn v -> v)", "(v) -> …"), ("grad(any)", "(v) -> …"),
+        ("value_and_grad(loss)", "(w: f64, v: f64[n]) -> (f64, f64)"),
+    ]:
+        assert said(s, f":type {text}") == [f"{text} : {shown}"]
 
 
 def test_the_last_value(s: Session) -> None:
