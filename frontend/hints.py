@@ -197,6 +197,8 @@ def dots(p: Place) -> Fix | None:
 @_hint
 def keyword_as_name(p: Place) -> Fix | None:
     """`let loop = 3`."""
+    if p.token.type == "WITH" and p.previous.type == "DOT" and "NAME" in p.accepted:
+        return p.fix("an update has no point and no brackets", "write `p with x = 1`", -1, 1, "WITH", code="DV0123")
     if p.token.text in KEYWORDS and "NAME" in p.accepted and not p.wants_operand:
         return p.fix(f"`{p.token.text}` is a word of the language and can name nothing", "choose another name", 0, 1,
                      "NAME", code="DV0123")
@@ -343,6 +345,15 @@ def type_over_lines(p: Place) -> Fix | None:
 
 
 @_hint
+def left_arrow(p: Place) -> Fix | None:
+    """`let x <- 3`."""
+    if p.token.type == "LT" and p.look(1).type == "MINUS" and "EQUAL" in p.accepted and (
+            p.token.span.end_col == p.look(1).span.col):
+        return p.fix("a name is given by `=`", "write `=` instead of `<-`", 0, 2, "EQUAL")
+    return None
+
+
+@_hint
 def equals(p: Place) -> Fix | None:
     """`if x = 3`; `def f(v) = v[0] = 1`, which is meant as an update."""
     if p.token.type == "EQUAL" and "EQ" in p.accepted and not p.accepted & {"EQUAL", "FATARROW"}:
@@ -410,6 +421,17 @@ def tuples(p: Place) -> Fix | None:
     return None
 
 
+def _arguments(p: Place) -> list[str]:
+    """The operands that follow each other from the place on, with or without commas."""
+    found, at = [], p.at
+    while at < len(p.tokens) and p.tokens[at].type in STARTS:
+        operand = Place(p.tokens, at, p.accepted).operand_after()
+        found.append(written(operand))
+        at += len(operand)
+        at += at < len(p.tokens) and p.tokens[at].type == "COMMA"
+    return found
+
+
 @_hint
 def juxtaposition(p: Place) -> Fix | None:
     """`f x`, `2 x`."""
@@ -422,7 +444,7 @@ def juxtaposition(p: Place) -> Fix | None:
     if p.previous.type in ("NAME", "CNAME", "PRIME"):
         arrow = right[0].type == "NAME" and len(right) > 1 and right[1].type == "LPAR" and p.previous.text in TRANSFORMS
         of = f"{right[0].text}){written(right[1:])}" if arrow else f"{written(right).removeprefix('(').removesuffix(')')})" \
-            if right[0].type == "LPAR" and len(right) == p.closing(p.at) + 1 - p.at else f"{written(right)})"
+            if right[0].type == "LPAR" and len(right) == p.closing(p.at) + 1 - p.at else f"{', '.join(_arguments(p))})"
         help = f"a call is written `{written(left)}({of}`"
     elif p.previous.type in ("NUM", "RPAR", "RBRACK") and p.token.type not in ("STRING", "TRUE", "FALSE"):
         help = f"a product is written `{written(left)} * {written(right)}`"

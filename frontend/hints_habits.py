@@ -402,6 +402,9 @@ def colon_range(p: Place) -> Fix | None:
     while begin > 0 and p.tokens[begin - 1].type != "IN":
         begin -= 1
     left = written(p.tokens[begin:p.at])
+    compared = any(t.type in ("LT", "GT", "LE", "GE", "EQ", "NE") for t in p.tokens[p.at + 1:p.end(p.at)])
+    if p.token.type == "COLON" and "IF" in p.accepted and "DO" not in p.accepted and compared:
+        return p.fix("a filter follows `if`", "write `if`", 0, 1, "IF")
     body = "DO" in p.accepted and p.token.type == "COLON"
     second, do = p.flat(p.at + 1, "COLON"), p.flat(p.at + 1, "DO")
     if body and do is None and second is None:
@@ -419,6 +422,32 @@ def colon_range(p: Place) -> Fix | None:
     return p.fix("a range is written `a .. b by step`",
                  f"write `{left} .. {written(limit)} by {written(inner)}`; its end is not counted", 0,
                  last - p.at, "DOTDOT", *limit, "BY", *inner, span=p.token.span)
+
+
+@_habit
+def inclusive_range(p: Place) -> Fix | None:
+    """`i in 0..=3`."""
+    if p.token.type != "EQUAL" or p.previous.type != "DOTDOT":
+        return None
+    end = p.tokens[p.at + 1:p.flat(p.at + 1, "DO", "COMMA", "IF", "BY", "RPAR", "RBRACK") or p.end(p.at)]
+    return p.fix("the end of a range is not counted", f"write `.. {written(end)} + 1`", 0, 1, span=p.previous.span.to(p.token.span))
+
+
+@_habit
+def set_builder(p: Place) -> Fix | None:
+    """`[2 * x | x <- v]`."""
+    opening = p.opening(p.at)
+    if p.token.type != "BAR" or opening < 0 or p.tokens[opening].type != "LBRACK" or not (
+            p.look(1).type == "NAME" and (p.look(2).type == "IN" or p.look(2).type == "LT" and p.look(3).type == "MINUS")):
+        return None
+    stop = p.closing(opening)
+    value, name = p.tokens[opening + 1:p.at], p.look(1)
+    start = p.at + (3 if p.look(2).type == "IN" else 4)
+    comma = p.flat(start, "COMMA")
+    help = f"write `[{written(value)} for {name.text} in {written(p.tokens[start:comma or stop])}" + (
+        f" if {written(p.tokens[comma + 1:stop])}]`" if comma else "]`")
+    return p.fix("a comprehension is written with `for`", help, 0, stop - p.at, "FOR", name, "IN",
+                 *p.tokens[start:comma or stop], span=p.token.span)
 
 
 @_habit
@@ -466,12 +495,30 @@ def matrix(p: Place) -> Fix | None:
 
 
 @_habit
+def braced_record(p: Place) -> Fix | None:
+    """`P{x: 1}`, `P {x = 1}`."""
+    if p.token.type != "LBRACE" or p.previous.type != "CNAME" or not p.after_operand:
+        return None
+    stop = p.closing(p.at)
+    inner = [make_token("EQUAL", t.span) if t.type == "COLON" else t for t in p.tokens[p.at + 1:stop]]
+    if any(t.type in ("ARROW", "FATARROW", "SEMI") for t in inner):
+        return None
+    fields = re.sub(r" *= *", " = ", written(inner))
+    return p.fix("a record is made by its name, like a call", f"write `{p.previous.text}({fields})`", 0, stop + 1 - p.at, "LPAR", *inner,
+                 "RPAR", span=p.token.span)
+
+
+@_habit
 def bars(p: Place) -> Fix | None:
     """`|x|`."""
     other = next((at for at in range(p.at + 1, p.end(p.at)) if p.tokens[at].type == "BAR"), None)
     if p.token.type != "BAR" or not p.wants_operand or other is None:
         return None
     inner = p.tokens[p.at + 1:other]
+    if other + 1 < len(p.tokens) and p.tokens[other + 1].type in STARTS and all(t.type in ("NAME", "COMMA") for t in inner):
+        names = written(inner) if len(inner) == 1 else f"({written(inner)})"
+        return p.fix("a function is written `fn x -> e`", f"write `fn {names} -> …`", 0, other + 1 - p.at, "FN", "NAME", "ARROW",
+                     span=p.token.span)
     return p.fix("an absolute value is a call", f"write `abs({written(inner)})`", 0, other + 1 - p.at, "LPAR", *inner,
                  "RPAR", span=p.token.span)
 

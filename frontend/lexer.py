@@ -204,8 +204,10 @@ class _Lexer:
             self.wrong("DV0101", f"a name can't begin with `{text[0]}`", start, start + 1)
         elif plain != text:
             at = next(i for i, (a, b) in enumerate(zip(text, plain, strict=True)) if a != b)
+            digits = len(text) - len(text[at:].lstrip("⁰¹²³⁴⁵⁶⁷⁸⁹"))
+            rest = f" * {plain[digits:]}" if plain[digits:] else ""
             self.wrong("DV0105", f"`{text[at]}` is not an operator", start + at, start + len(text),
-                       f"write `{text[:at]}**{plain[at:]}`")
+                       f"write `{text[:at]}**{plain[at:digits]}{rest}`")
         self.add(word(text), text, start)
 
     def number(self, start: int, text: str, tail: str) -> None:
@@ -290,6 +292,8 @@ class _Lexer:
         instead, say = _FOREIGN.get(text, ((), ""))
         if text.endswith("=") and text not in _FOREIGN:
             instead, say = ("=",), f"values don't change; {self.changed(start + len(text), text[:-1])}"
+        if text in ("...", "…") and self.tokens and self.tokens[-1].type in ("LBRACE", "LBRACK", "LPAR", "COMMA"):
+            say = "all of an axis is `:`; a record is changed by `p with x = 1`"
         if text == "?" and self.tokens and self.tokens[-1].text in ("f32", "f64", "i64", "bool"):
             say = "no type is optional: every value is there"
         self.wrong("DV0105", f"`{text}` is not an operator" if text not in "“”„$`\\" else
@@ -401,6 +405,10 @@ def _tail_help(text: str, tail: str) -> str:
         return "integers are written in decimal"
     if tail.startswith("_"):
         return f"digits are not grouped: write `{text}{tail.replace('_', '')}`"
+    if tail in ("j", "J"):
+        return "there are no complex numbers"
+    if tail.lower() in ("l", "u", "ul", "d") or tail in ("f", "F") and "." in text:
+        return f"a number has no suffix: write `{text}`" + ("; an f32 is made by `f32(…)`" if tail in ("f", "F") else "")
     if tail in ("e", "E"):
         return f"an exponent has digits: `{text}e3`"
     return f"write `{text} * {tail}`"

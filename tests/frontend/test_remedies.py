@@ -61,7 +61,17 @@ CASES = [
     Case("def f(x: f64) = |x - 3|", "|x - 3|", (1.0,), 2.0),
     Case(P + "def f(x: f64) = (let p = P(x, 1); p.x as i64)", "p.x as i64", (2.0,), 2),
     Case("def f(v: f64[n]) = v.sum()", "v.sum()", (V,), 6.0),
+    Case("def f(v: f64[n], w: f64[n]) = v.dot(w)", "v.dot(w)", (V, V), 14.0),
+    Case("def f(v: f64[n]) = (2 * v).clip(0, max(1, 3))", "(2 * v).clip(0, max(1, 3))", (V,), [3.0, 2.0, 3.0]),
+    Case("def f(x: f64) = max x 2", "max x 2", (1.0,), 2.0),
+    Case("def f(x: f64) = max x, 2", "max x, 2", (1.0,), 2.0),
+    Case("def f(v: f64[n]) = map sin v", "map sin v", (0 * V,), [0.0, 0.0, 0.0]),
+    Case("def f(v: f64[n]) = map(|y| y + 1, v)", "|y| y", (V,), [4.0, 2.0, 3.0], ("y",)),
+    # records
+    Case(P + "def f(x: f64) = (P{x: x, y: 1}).x", "P{x: x, y: 1}", (3.0,), 3.0),
+    Case(P + "def f(x: f64) = (P {x = x, y = 1}).x", "P {x = x, y = 1}", (3.0,), 3.0),
     # statements
+    Case("def f(x: f64) = y\nlet y <- 3", "<-", (2.0,), 3),
     Case('def f(x: f64) =\n  assert(x > 0, "a")\n  x', 'assert(x > 0, "a")', (2.0,), 2.0),
     Case('def f(x: f64) =\n  assert(x > 0)\n  x', "assert(x > 0)", (2.0,), 2.0, ("a",)),
     Case("def f(x: f64) =\n  y = x\n  y", "y = x", (2.0,), 2.0, ("x",)),
@@ -89,6 +99,10 @@ CASES = [
     Case("def f(v: f64[n], ix: i64[m]) = v[ix]", "v[ix]", (V, np.array([2, 0])), [2.0, 3.0]),
     Case("def f(x: i64, xs: i64[n]) = x in xs", "x in xs", (2, np.array([1, 2])), True),
     Case("def f(x: i64, xs: i64[n]) = x not in xs", "x not in xs", (2, np.array([1, 2])), False),
+    Case("def f(v: f64[n]) = [x for x in v: x > 1]", ":", (V,), [3.0, 2.0]),
+    Case("def f(v: f64[n]) = [2 * x | x <- v]", "[2 * x | x <- v]", (V,), [6.0, 2.0, 4.0]),
+    Case("def f(v: f64[n]) = [2 * x | x <- v, x > 1]", "[2 * x | x <- v, x > 1]", (V,), [6.0, 4.0]),
+    Case("def f(n: i64) = sum(i for i in 0..=n)", "..=n", (3,), 6),
     # arrays
     Case("def f(a: f64[n, m], v: f64[m]) = a * v", "a * v", (M, V), (M * V).tolist()),
     Case("def f(v: f64[m], a: f64[n, m]) = v - a", "v - a", (V, M), (V - M).tolist()),
@@ -97,6 +111,8 @@ CASES = [
     # numbers and types
     Case("def f(x: f64) = x + 1,000", "1,000", (1.0,), 1001.0),
     Case("def f(x: f64) = 1,000,000.5", "1,000,000.5", (1.0,), 1000000.5),
+    Case("def f(x: f64) = 1.5f + x", "1.5f", (1.0,), 2.5),
+    Case("def f(x: f64, y: f64) = x²y", "x²y", (3.0, 2.0), 18.0),
     Case("def f(x: f64) = 1_000", "1_000", (1.0,), 1000),
     Case("def f(v: f64[:]) = v[0]", "f64[:]", (V,), 3.0),
     Case("def f(v: f64[]) = v[0]", "f64[]", (V,), 3.0),
@@ -148,7 +164,7 @@ def test_a_remedy_compiles_and_means_what_was_meant(case: Case) -> None:
 NONE = [
     "def f(x: f64?) = x", "def f(v: f64[n]) = v[-3::2]", "def f(v: f64[n]) = v[2:0:-1]", "def f(x: f64) = true x",
     "def f(a: f64[n, m]) = a[:, ::2]", "def f(a: f64[n, m], v: f64[n]) = a * v", "def f(v: f64[n]) = v'",
-    "def f(x: f64) = for i > 2 do i",
+    "def f(x: f64) = for i > 2 do i", "def f(x: f64) = 3j",
 ]
 
 
