@@ -64,7 +64,7 @@ class Module(Declarations):
                 errors += e.errors
         unique: dict[object, Error] = {}
         for one in errors:
-            at = (id(one.span.source), one.span.line, one.span.col) if one.span is not None else None
+            at = (one.span.source, one.span.line, one.span.col) if one.span is not None else None
             unique.setdefault((one.code, one.message, at), one)
         if unique:
             raise bundle(list(unique.values()))
