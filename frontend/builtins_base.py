@@ -45,7 +45,7 @@ class Params:
         if self.rest is not None:
             found[self.rest] = extra
         elif extra:
-            self.count_error(elab, len(args), span)
+            self.count_error(elab, len(args), span, extra)
         for name, value in named.items():
             if name not in self.positional and name not in self.keywords:
                 self.unknown(elab, name, span)
@@ -59,7 +59,7 @@ class Params:
                 found[name] = None
         return found
 
-    def count_error(self, elab: Elaborator, given: int, span: Span) -> NoReturn:
+    def count_error(self, elab: Elaborator, given: int, span: Span, extra: Sequence[Value] = ()) -> NoReturn:
         low, high = self.required, len(self.positional)
         if self.rest is not None:
             wanted = f"{low} or more" if low else "any number of"
@@ -67,7 +67,12 @@ class Params:
             wanted = str(low) if low == high else f"{low} to {high}"
         plural = "argument" if wanted == "1" else "arguments"
         elab.type_error("DV0303", f"{self.name} takes {wanted} {plural} ({', '.join(self.shown())}), this gives {given}",
-                        span)
+                        span, help=self._named(extra))
+
+    def _named(self, extra: Sequence[Value]) -> str | None:
+        """An axis has a name in front: `sum(a, axis = 0)`."""
+        v = extra[0] if len(extra) == 1 and "axis" in self.keywords else None
+        return f"write `axis = {v.atom.value}`" if isinstance(v, Leaf) and isinstance(v.atom, Const) and v.kind == "i64" else None
 
     def unknown(self, elab: Elaborator, name: str, span: Span) -> NoReturn:
         known = [*self.positional, *self.keywords]

@@ -56,7 +56,8 @@ class Generators(Calls):
                 v = self.elaborate(value, env)
                 axes = vs.axes_of(v)
                 if not axes:
-                    help = "write i < n" if isinstance(v, Leaf) and v.kind == "i64" else \
+                    counted = pattern.id if isinstance(pattern, sx.PName) else "i"
+                    help = f"write `{counted} < {value.span.text('n')}`" if isinstance(v, Leaf) and v.kind == "i64" else \
                         "a tuple is gone over alone, without a filter: write one loop for it" if isinstance(v, TupleV) else None
                     self.type_error("DV0301", f"in goes over the elements of an array, this is {vs.show_type(v)}",
                                     value.span, help=help)
@@ -110,7 +111,7 @@ class Generators(Calls):
             note = f"it stands nowhere alone as an index (only as {', '.join(dict.fromkeys(offsets))})" if offsets \
                 else "it stands nowhere as an index"
             raise SizeError("DV0314", f"nothing fixes the bound of {i.name}: {note}", head.bare.span,
-                            help=f"write {i.name} < …")
+                            help=f"write `{i.name} < …`")
         inner = self.defined_in(block, i)
         first, at = head.bare.uses[0]
         p = poly_of(first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -39,7 +40,7 @@ class Indexing(Into):
                     self.type_error("DV0311", "a function is called with (…), not indexed", e.span)
                 self.type_error("DV0311", f"{len(e.index)} {'index' if len(e.index) == 1 else 'indices'} for "
                                 f"{vs.show_type(base)}", e.span, help=self.instead_of_index(e, base))
-            items, safe = self.indices(e.index, axes, env)
+            items, safe = self.indices(e.index, axes, env, e.base)
             return self.read(base, items, safe)
 
     def instead_of_index(self, e: sx.IndexE, base: Value) -> str | None:
@@ -75,8 +76,9 @@ class Indexing(Into):
             self.type_error("DV0306", f"this tuple has the items 0 to {len(v.items) - 1}", span)
         return k
 
-    def indices(self, index: Sequence[sx.Index], axes: Sequence[Atom], env: Env) -> tuple[list[Atom | Range], bool]:
-        """The indices as atoms and ranges; whether all atoms are known to be inside."""
+    def indices(self, index: Sequence[sx.Index], axes: Sequence[Atom], env: Env,
+                base: sx.Expr | None = None) -> tuple[list[Atom | Range], bool]:
+        """The indices as atoms and ranges, of `base` where it is read; whether all atoms are known to be inside."""
         items: list[Atom | Range] = []
         safe = True
         for k, e in enumerate(index):
@@ -86,6 +88,9 @@ class Indexing(Into):
             i = self.from_end(e, axes[k])
             if i is None:
                 v = self.elaborate(e, env)
+                if base is not None and len(index) == 1 and isinstance(v, Leaf) and v.rank == 1 and v.kind in ("bool", "i64"):
+                    self.type_error("DV0301", f"an index must be i64, this is {vs.show_type(v)}", e.span,
+                                    help=f"write `{chosen(base, e, v.kind)}`")
                 i = self.scalar(v, "i64", "an index", e.span)
                 safe = self.note_index(e, v, i, axes[k], env) and safe
                 items.append(i)
@@ -302,6 +307,18 @@ def shifted(elab: Indexing, r: Range, k: Atom) -> Atom:
 def rank_up(elab: Indexing, v: Value, n: int) -> Value:
     """A structure whose leaves have n axes more, for comparing structures only."""
     return map_leaves(v, lambda x: Leaf(Var("t", array_type(x.kind, (*(integer(0),) * n, *x.shape))), x.flex))
+
+
+def chosen(base: sx.Expr, index: sx.Expr, kind: str) -> str:
+    """The elements of `base` at several places, or where a mask is true, as a comprehension."""
+    of, by = base.span.text("a"), index.span.text("b")
+    if kind == "i64":
+        return f"[{of}[i] for i in {by}]"
+    here = index.first if isinstance(index, sx.Compare) else None
+    if isinstance(here, sx.Name) and isinstance(base, sx.Name) and here.id == base.id and by.startswith(of) and (
+            len(re.findall(rf"\b{of}\b", by)) == 1):
+        return f"[x for x in {of} if x{by[len(of):]}]"
+    return f"[x for (x, c) in zip({of}, {by}) if c]"
 
 
 def strip(e: sx.Expr) -> sx.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from ..compiler.errors import Span
@@ -36,12 +37,22 @@ class Ops(Values):
         for x in arrays[1:]:
             if x.rank != first.rank:
                 self.type_error("DV0311", f"{what} must have the same shape: {vs.show_type(first)} "
-                                f"and {vs.show_type(x)}", span)
+                                f"and {vs.show_type(x)}", span, help=self._by_rows(arrays, span))
             for s, t in zip(first.shape, x.shape, strict=True):
                 self.equate(poly_of(s), poly_of(t), span, f"{what} must have the same shape",
                             names=("one", "the other"))
         return Leaf(self.b.builds(first.shape, lambda idx: f(
             [self.b.index(x.atom, *idx, safe=True) if x.rank else x.atom for x in xs])), flex)
+
+    def _by_rows(self, arrays: Sequence[Leaf], span: Span) -> str | None:
+        """What to write for a matrix and a vector as long as its rows."""
+        named = re.fullmatch(r"(\w+) *([-+*/]|\*\*) *(\w+)", span.text(""))
+        if named is None or len(arrays) != 2 or {a.rank for a in arrays} != {1, 2}:
+            return None
+        if len({self.norm(poly_of(a.shape[-1])) for a in arrays}) > 1:
+            return None
+        left, op, right = named.groups()
+        return f"write `[r {op} {right} for r in {left}]`" if arrays[0].rank == 2 else f"write `[{left} {op} r for r in {right}]`"
 
     def prim(self, name: str, args: Sequence[Value], span: Span) -> Leaf:
         """A primitive on numbers of one kind (they widen to it), lifted over arrays."""

@@ -249,6 +249,16 @@ class Transforms(Indexing):
 
     # ------------------------------------------------ what to differentiate
 
+    def instead_of_argnums(self, v: Value, fn: FnV) -> str:
+        """What JAX's `argnums = 0` is here."""
+        names = fn.params() or ()
+        items = v.items if isinstance(v, TupleV) else (v,)
+        places = [int(x.atom.value) for x in items if isinstance(x, Leaf) and isinstance(x.atom, Const)]
+        if len(places) != len(items) or not all(0 <= k < len(names) for k in places):
+            return "parameters are named: `wrt = x`, or `wrt = (x, y)`"
+        found = ", ".join(names[k] for k in places)
+        return f"write `wrt = {found}`" if isinstance(v, Leaf) else f"write `wrt = ({found})`"
+
     def wrt_positions(self, fn: FnV, wrt: Value | None, n: int, span: Span) -> tuple[list[int], bool]:
         """Positions of the parameters, and whether the result is bare."""
         if wrt is None:

@@ -21,6 +21,7 @@ from .values import ArrayV, Env, Leaf, RecordV, SumV, TupleV, Value, array_of
 FOREIGN = {"int": "i64", "float": "f64", "double": "f64", "real": "f64", "float64": "f64", "float32": "f32",
            "int64": "i64", "int32": "i32", "boolean": "bool", "integer": "i64", "number": "f64"}
 STRINGS = ("string", "str")
+ARRAYS = ("array", "ndarray", "vector", "vec", "list", "tensor", "matrix", "mat", "seq", "slice")
 
 
 class TypeEnv(Env):
@@ -83,6 +84,10 @@ class Types(Ops):
                     return found
                 if isinstance(base, sx.TApply) and self.resolve_applied(base.base, base.sizes, sig) is None:
                     return self.resolve(sx.TApply(span, base.base, (*base.sizes, *sizes)), sig)
+                for s in sizes:
+                    if isinstance(s, sx.Name) and s.id in ty.SCALARS:
+                        self.type_error("DV0318", f"{s.id} is a type, and no size", s.span,
+                                        help=f"an array is written `{s.id}[n]`, a matrix `{s.id}[n, m]`")
                 elem = self.resolve(base, sig)
                 if (why := ty.no_element(elem)) is not None:
                     self.type_error("DV0317", why, span)
@@ -109,6 +114,8 @@ class Types(Ops):
         if name.lower() in STRINGS:
             raise NameError("DV0201", f"there is no type {name}", span,
                             help="strings stand in messages and labels only; the text of a file enters as its bytes, i64[n]")
+        if name[0].isupper() and name.lower() in ARRAYS:
+            raise NameError("DV0201", f"there is no type {name}", span, help="an array is written `f64[n]`, a matrix `f64[n, m]`")
         if name[0].isupper() or (not sig.open and name not in sig.vars):
             self.unknown_name(name, span, known, "there is no type")
         sig.vars.add(name)

@@ -260,7 +260,7 @@ class Values(Base):
             return v.atom
         help = "say all(…) or any(…), or choose elementwise in a comprehension" \
             if isinstance(v, Leaf) and v.kind == "bool" else \
-            f"write {span.text('x')} != 0" if isinstance(v, Leaf) and not v.rank else None
+            f"write `{span.text('x')} != 0`" if isinstance(v, Leaf) and not v.rank else None
         self.type_error("DV0302", f"a condition must be one bool, this is {vs.show_type(v)}", span, help=help)
 
     # ------------------------------------------------ joins

@@ -10,6 +10,7 @@ whole of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from ..compiler.build import array_type
@@ -134,7 +135,7 @@ class Elaborator(Rules):
             function = METHODS.get(name) or (name if isinstance(env.get(name), vs.FnV) else None)
             if function is not None:
                 self.type_error("DV0305", f"only records have fields, this is {vs.show_type(v)}", span,
-                                help=f"functions stand in front: write `{function}({base.span.text('x')})`")
+                                help=f"functions stand in front: write `{function}({base.span.text('x')}{_given(span)})`")
         return self.field_of(v, name, span)
 
     def not_(self, v: Value, span: Span) -> Value:
@@ -272,6 +273,13 @@ class Elaborator(Rules):
                 p, q = poly_of(a), poly_of(b)
                 if not {*p.vars(), *q.vars()} & inside:
                     self.learn(p, q)
+
+
+def _given(span: Span) -> str:
+    """What stands in brackets right behind a place, as further arguments."""
+    line = span.source.text.split("\n")[span.end_line - 1][span.end_col - 1:] if span.source is not None else ""
+    inner = re.match(r"\(([^()]*(?:\([^()]*\)[^()]*)*)\)", line)
+    return f", {inner[1].strip()}" if inner and inner[1].strip() else ""
 
 
 def check_code(message: str) -> tuple[str, str]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .lexer import KEYWORDS
-from .messages import ENDS, LARGE, STARTS, Fix, Place, described, spelled
+from .messages import ENDS, LARGE, STARTS, Fix, Place, described, spelled, written
 
 Hint = Callable[[Place], Fix | None]
 HINTS: list[Hint] = []
+TRANSFORMS = frozenset(("grad", "value_and_grad", "hessian", "jacobian", "hvp", "laplacian"))
+"""Words that stand in front of a function: `grad f(x)` is meant as `grad(f)(x)`."""
 
 
 def _hint(function: Hint) -> Hint:
@@ -186,13 +188,17 @@ def dots(p: Place) -> Fix | None:
     if p.token.type != "DOTDOT" or not p.after_operand:
         return None
     if "COLON" in p.accepted:
-        return p.fix("a slice is written with `:`", "write `a[from:to]`", 0, 1, "COLON")
+        stop = p.flat(p.at + 1, "COMMA", "RBRACK") or p.at + 1
+        slice_ = f"{written(p.operand())}:{written(p.tokens[p.at + 1:stop])}"
+        return p.fix("a slice is written with `:`", f"write `{slice_}`", 0, 1, "COLON")
     return p.fix("`..` stands only in generators", "write `[i for i in a .. b]`", 0, 1, "PLUS", code="DV0123")
 
 
 @_hint
 def keyword_as_name(p: Place) -> Fix | None:
     """`let loop = 3`."""
+    if p.token.type == "WITH" and p.previous.type == "DOT" and "NAME" in p.accepted:
+        return p.fix("an update has no point and no brackets", "write `p with x = 1`", -1, 1, "WITH", code="DV0123")
     if p.token.text in KEYWORDS and "NAME" in p.accepted and not p.wants_operand:
         return p.fix(f"`{p.token.text}` is a word of the language and can name nothing", "choose another name", 0, 1,
                      "NAME", code="DV0123")
@@ -312,7 +318,8 @@ def generators(p: Place) -> Fix | None:
     if not {"IN", "LT"} <= p.accepted or "STAR" in p.accepted:
         return None
     if p.token.type == "LE":
-        return p.fix("a generator counts below its bound", f"write `{p.previous.text} < n + 1`", 0, 1, "LT")
+        bound = p.tokens[p.at + 1:p.flat(p.at + 1, "COMMA", "DO", "IF", "INTO", "RPAR", "RBRACK", "INDENT") or p.at + 1]
+        return p.fix("a generator counts below its bound", f"write `{p.previous.text} < {written(bound) or 'n'} + 1`", 0, 1, "LT")
     if p.token.type in ("EQUAL", "COLON") and p.look(1).type in STARTS | {"MINUS"}:
         return p.fix("a generator is written `i < n` or `i in a .. b`", "write `in`", 0, 1, "IN")
     return None
@@ -338,9 +345,27 @@ def type_over_lines(p: Place) -> Fix | None:
 
 
 @_hint
+def left_arrow(p: Place) -> Fix | None:
+    """`let x <- 3`."""
+    if p.token.type == "LT" and p.look(1).type == "MINUS" and "EQUAL" in p.accepted and (
+            p.token.span.end_col == p.look(1).span.col):
+        return p.fix("a name is given by `=`", "write `=` instead of `<-`", 0, 2, "EQUAL")
+    return None
+
+
+@_hint
 def equals(p: Place) -> Fix | None:
-    """`if x = 3`."""
+    """`if x = 3`; `def f(v) = v[0] = 1`, which is meant as an update."""
     if p.token.type == "EQUAL" and "EQ" in p.accepted and not p.accepted & {"EQUAL", "FATARROW"}:
+        left = p.operand()
+        before = p.tokens[p.at - len(left) - 1].type if p.at > len(left) else "$END"
+        if len(left) > 1 and left[0].type == "NAME" and left[1].type in ("LBRACK", "DOT") and before in (
+                "EQUAL", "ARROW", "DO", "THEN", "ELSE", "INDENT"):
+            path = left[1:] if left[1].type == "LBRACK" else left[2:]
+            right = written(p.tokens[p.at + 1:p.end(p.at + 1)]) or "…"
+            return p.fix("values don't change; an update makes a new one",
+                         f"write `{left[0].text} with {written(path)} = {right}`", -len(left), 0, left[0], "WITH", *path,
+                         span=p.token.span)
         return p.fix("`==` compares; `=` only gives a name", "write `==`", 0, 1, "EQ", code="DV0123")
     return None
 
@@ -356,8 +381,11 @@ def word_operators(p: Place) -> Fix | None:
         mark = {"mod": "PERCENT", "div": "SLASHSLASH", "xor": "NE"}[p.token.text]
         return p.fix(f"`{p.token.text}` is no operator", f"write {spelled(mark)}", 0, 1, mark)
     if p.token.type == "IN" or p.token.type == "NOT" and p.look(1).type == "IN":
-        return p.fix("`in` stands only in generators", "write `any(y == x for y in xs)`", 0,
-                     1 if p.token.type == "IN" else 2, "EQ")
+        here = 1 if p.token.type == "IN" else 2
+        items = Place(p.tokens, p.at + here, p.accepted).operand_after()
+        test = "any(y == {0} for y in {1})" if here == 1 else "all(y != {0} for y in {1})"
+        return p.fix("`in` stands only in generators", f"write `{test.format(written(p.operand()), written(items))}`", 0,
+                     here, "EQ")
     return None
 
 
@@ -393,6 +421,17 @@ def tuples(p: Place) -> Fix | None:
     return None
 
 
+def _arguments(p: Place) -> list[str]:
+    """The operands that follow each other from the place on, with or without commas."""
+    found, at = [], p.at
+    while at < len(p.tokens) and p.tokens[at].type in STARTS:
+        operand = Place(p.tokens, at, p.accepted).operand_after()
+        found.append(written(operand))
+        at += len(operand)
+        at += at < len(p.tokens) and p.tokens[at].type == "COMMA"
+    return found
+
+
 @_hint
 def juxtaposition(p: Place) -> Fix | None:
     """`f x`, `2 x`."""
@@ -400,9 +439,14 @@ def juxtaposition(p: Place) -> Fix | None:
         return None
     if p.accepted & {"THEN", "DO", "EQUAL"}:
         return None
-    left, right = p.previous.text, p.token.text
-    call = p.previous.type in ("NAME", "RPAR", "CNAME")
-    return p.fix(f"an operator is missing between `{left}` and {described(p.token)}",
-                 f"a call is written `{left if call and left != ')' else 'f'}({right})`" if call else
-                 f"a product is written `{left} * {right}`",
-                 0, 0, "STAR", code="DV0121", span=p.token.span)
+    left, right = p.operand(), p.operand_after()
+    help = None
+    if p.previous.type in ("NAME", "CNAME", "PRIME"):
+        arrow = right[0].type == "NAME" and len(right) > 1 and right[1].type == "LPAR" and p.previous.text in TRANSFORMS
+        of = f"{right[0].text}){written(right[1:])}" if arrow else f"{written(right).removeprefix('(').removesuffix(')')})" \
+            if right[0].type == "LPAR" and len(right) == p.closing(p.at) + 1 - p.at else f"{', '.join(_arguments(p))})"
+        help = f"a call is written `{written(left)}({of}`"
+    elif p.previous.type in ("NUM", "RPAR", "RBRACK") and p.token.type not in ("STRING", "TRUE", "FALSE"):
+        help = f"a product is written `{written(left)} * {written(right)}`"
+    return p.fix(f"an operator is missing between `{written(left)}` and {described(p.token)}", help, 0, 0, "STAR", code="DV0121",
+                 span=p.token.span)

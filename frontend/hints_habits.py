@@ -5,6 +5,9 @@ Like hints.py, which is asked after these.  Lexical habits (`&&`, `2x`, `/* … 
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+
 from .hints import Hint
 from .lexer import OPERAND_ENDS
 from .messages import ENDS, STARTS, Fix, Place, make_token, spelled, written
@@ -125,6 +128,36 @@ def type_body(p: Place) -> Fix | None:
     return None
 
 
+@_habit
+def generic(p: Place) -> Fix | None:
+    """`def f[T](x: T)`, `def f<T>(x: T)`."""
+    if p.token.type not in ("LBRACK", "LT") or p.look(-2).type != "DEF" or p.at != 2:
+        return None
+    stop = next((at for at in range(p.at, len(p.tokens)) if p.tokens[at].type == "LPAR"), len(p.tokens))
+    return p.fix("types and sizes that may be any are named where they stand, with small letters",
+                 f"leave `{written(p.tokens[p.at:stop])}` out, and write `x: t`, or `x: f64[n]`", 0, stop - p.at)
+
+
+@_habit
+def open_sizes(p: Place) -> Fix | None:
+    """`f64[:]`, `f64[:, :]`, `f64[]`, `f64[][]` as types."""
+    opening = p.opening(p.at)
+    if p.token.type not in ("COLON", "RBRACK") or "UNDERSCORE" not in p.accepted or opening < 1 or (
+            p.tokens[opening - 1].type not in ("NAME", "CNAME") or p.tokens[opening].type != "LBRACK"):
+        return None
+    stop, axes = opening, 0
+    while stop < len(p.tokens) and p.tokens[stop].type == "LBRACK":
+        end = p.closing(stop)
+        axes += 1 + sum(t.type == "COMMA" for t in p.tokens[stop:end])
+        stop = end + 1
+    name = p.tokens[opening - 1]
+    made = make_token("UNDERSCORE", p.token.span), make_token("COMMA", p.token.span)
+    sizes = [made[k % 2] for k in range(2 * axes - 1)]
+    return p.fix("every axis of an array has a size: a number, a name, or `_` for any",
+                 f"write `{name.text}[{', '.join('_' * axes)}]`", opening - p.at, stop - p.at, p.tokens[opening], *sizes, "RBRACK",
+                 span=p.token.span)
+
+
 # ---------------------------------------------------------------- comments
 
 
@@ -210,6 +243,11 @@ def assertion(p: Place) -> Fix | None:
     start = p.statement()
     if p.token.type in ("NEWLINE", "DEDENT", "$END") and "COMMA" in p.accepted and start < p.at and (
             p.tokens[start].type == "ASSERT"):
+        comma = p.flat(start + 2, "COMMA") if p.tokens[start + 1].type == "LPAR" else None
+        if comma is not None and p.closing(start + 1) == p.at - 1:
+            inner = p.tokens[start + 2:p.at - 1]
+            return p.fix("an `assert` is no call", f"write `assert {written(inner)}`", start - p.at, 0, p.tokens[start], *inner,
+                         span=p.tokens[start].span)
         said = written(p.tokens[start:p.at])
         return p.fix("an `assert` has a text, which says what is wrong", f'write `{said}, "…"`', 0, 0, "COMMA", "STRING",
                      code="DV0121", span=p.tokens[start].span)
@@ -250,9 +288,12 @@ def pipe(p: Place) -> Fix | None:
     """`x |> f`."""
     if p.token.type != "BAR" or p.look(1).type != "GT":
         return None
-    left = p.previous.text if p.previous.type in ("NAME", "NUM") else "…"
+    operand = p.operand()
+    alone = p.look(-len(operand) - 1).type in ("EQUAL", "INDENT", "NEWLINE", "ARROW", "DO", "THEN", "ELSE", "LPAR", "COMMA", "LBRACK", "$END")
+    left = written(operand) if alone else "…"
     right = p.look(2).text if p.look(2).type == "NAME" else "f"
-    return p.fix("there is no `|>`", f"write `{right}({left})`", 0, 2, "STAR")
+    call = p.look(3).type == "LPAR"
+    return p.fix("there is no `|>`", f"write `{right}({left}, …)`" if call else f"write `{right}({left})`", 0, 2, "STAR")
 
 
 @_habit
@@ -265,6 +306,22 @@ def word_in_front(p: Place) -> Fix | None:
 
 
 # ---------------------------------------------------------------- expressions
+
+
+@_habit
+def grouped_digits(p: Place) -> Fix | None:
+    """`1,000`."""
+    if p.token.type != "COMMA" or not p.after_operand or p.previous.type != "NUM":
+        return None
+    stop = p.at
+    while p.tokens[stop:stop + 1] and p.tokens[stop].type == "COMMA":
+        stop += 2
+    items = p.tokens[p.at - 1:stop]
+    text = "".join(t.text for t in items)
+    touching = all(a.span.line == b.span.line and a.span.end_col == b.span.col for a, b in pairwise(items))
+    if not touching or not re.fullmatch(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?", text):
+        return None
+    return p.fix("digits are not grouped", f"write `{text.replace(',', '')}`", -1, len(items) - 1, "NUM", span=p.token.span)
 
 
 @_habit
@@ -333,8 +390,7 @@ def conversion(p: Place) -> Fix | None:
             p.token.type in p.accepted or p.look(2).type in ("EQUAL", "LBRACK")):
         return None
     kind = p.look(1).text
-    left = p.previous.text if p.previous.type in ("NAME", "NUM") else "…"
-    return p.fix("a conversion is a call", f"write `{kind}({left})`", 0, 2)
+    return p.fix("a conversion is a call", f"write `{kind}({written(p.operand())})`", 0, 2)
 
 
 @_habit
@@ -342,14 +398,56 @@ def colon_range(p: Place) -> Fix | None:
     """`for i in 1:n`, `i in 0 <= n`."""
     if "DOTDOT" not in p.accepted or p.token.type not in ("COLON", "LE", "LT"):
         return None
-    second = next((at for at in range(p.at + 1, p.end(p.at)) if p.tokens[at].type == "COLON"), None)
+    begin = p.at - 1
+    while begin > 0 and p.tokens[begin - 1].type != "IN":
+        begin -= 1
+    left = written(p.tokens[begin:p.at])
+    compared = any(t.type in ("LT", "GT", "LE", "GE", "EQ", "NE") for t in p.tokens[p.at + 1:p.end(p.at)])
+    if p.token.type == "COLON" and "IF" in p.accepted and "DO" not in p.accepted and compared:
+        return p.fix("a filter follows `if`", "write `if`", 0, 1, "IF")
+    body = "DO" in p.accepted and p.token.type == "COLON"
+    second, do = p.flat(p.at + 1, "COLON"), p.flat(p.at + 1, "DO")
+    if body and do is None and second is None:
+        return p.fix("the body of a `for` follows `do`", "write `do`", 0, 1, "DO")
+    stop = p.flat(p.at + 1, "COLON", "DO", "COMMA", "IF", "INTO", "RPAR", "RBRACK") or p.end(p.at)
+    inner = p.tokens[p.at + 1:stop]
+    if body and do is None and second is not None:
+        return p.fix("a range is written `a .. b`", f"write `{left} .. {written(inner)} do`; its end is not counted", 0,
+                     second + 1 - p.at, "DOTDOT", *inner, "DO", span=p.token.span)
     if second is None:
-        return p.fix("a range is written `a .. b`",
-                     f"write `{p.previous.text} .. {p.look(1).text}`; its end is not counted", 0, 1, "DOTDOT")
-    step, stop = p.tokens[p.at + 1:second], p.tokens[second + 1:p.end(second)]
+        end = f"{written(inner)} + 1" if p.token.type == "LE" else written(inner)
+        return p.fix("a range is written `a .. b`", f"write `{left} .. {end}`; its end is not counted", 0, 1, "DOTDOT")
+    last = p.flat(second + 1, "DO", "COMMA", "IF", "INTO", "RPAR", "RBRACK") or p.end(second)
+    limit = p.tokens[second + 1:last]
     return p.fix("a range is written `a .. b by step`",
-                 f"write `{p.previous.text} .. {written(stop)} by {written(step)}`; its end is not counted", 0,
-                 second + 1 + len(stop) - p.at, "DOTDOT", *stop, "BY", *step, span=p.token.span)
+                 f"write `{left} .. {written(limit)} by {written(inner)}`; its end is not counted", 0,
+                 last - p.at, "DOTDOT", *limit, "BY", *inner, span=p.token.span)
+
+
+@_habit
+def inclusive_range(p: Place) -> Fix | None:
+    """`i in 0..=3`."""
+    if p.token.type != "EQUAL" or p.previous.type != "DOTDOT":
+        return None
+    end = p.tokens[p.at + 1:p.flat(p.at + 1, "DO", "COMMA", "IF", "BY", "RPAR", "RBRACK") or p.end(p.at)]
+    return p.fix("the end of a range is not counted", f"write `.. {written(end)} + 1`", 0, 1, span=p.previous.span.to(p.token.span))
+
+
+@_habit
+def set_builder(p: Place) -> Fix | None:
+    """`[2 * x | x <- v]`."""
+    opening = p.opening(p.at)
+    if p.token.type != "BAR" or opening < 0 or p.tokens[opening].type != "LBRACK" or not (
+            p.look(1).type == "NAME" and (p.look(2).type == "IN" or p.look(2).type == "LT" and p.look(3).type == "MINUS")):
+        return None
+    stop = p.closing(opening)
+    value, name = p.tokens[opening + 1:p.at], p.look(1)
+    start = p.at + (3 if p.look(2).type == "IN" else 4)
+    comma = p.flat(start, "COMMA")
+    help = f"write `[{written(value)} for {name.text} in {written(p.tokens[start:comma or stop])}" + (
+        f" if {written(p.tokens[comma + 1:stop])}]`" if comma else "]`")
+    return p.fix("a comprehension is written with `for`", help, 0, stop - p.at, "FOR", name, "IN",
+                 *p.tokens[start:comma or stop], span=p.token.span)
 
 
 @_habit
@@ -358,9 +456,30 @@ def slice_step(p: Place) -> Fix | None:
     colons = [at for at in range(max(0, p.opening(p.at)), p.at) if p.tokens[at].type == "COLON"]
     if p.token.type != "COLON" or not colons or "RBRACK" not in p.accepted:
         return None
-    step = written(p.tokens[p.at + 1:p.end(p.at)]) or "2"
-    help = "write `reverse(…)`" if step == "-1" else f"write `[a[i] for i in 0 .. n by {step}]`"
+    first, opening, stop = colons[-1], p.opening(p.at), p.end(p.at)
+    low, high, step = p.tokens[opening + 1:first], p.tokens[first + 1:p.at], p.tokens[p.at + 1:stop]
+    base = written(Place(p.tokens, opening, p.accepted).operand())
+    help = None
+    if stop == p.closing(opening) and all(t.type not in ("COMMA", "MINUS") for t in low + high):  # of one axis, from its start
+        if written(step) == "-1":
+            help = f"write `reverse({base})`" if not low + high else None
+        elif step and step[0].type != "MINUS":
+            help = (f"write `[{base}[i] for i in {written(low) or '0'} .. {written(high) or f'len({base})'} "
+                    f"by {written(step)}]`")
     return p.fix("a slice has no step", help, 0, p.end(p.at) - p.at, span=p.token.span)
+
+
+@_habit
+def generator_as_index(p: Place) -> Fix | None:
+    """`v[i for i < 2]`."""
+    opening = p.opening(p.at)
+    if p.token.type != "FOR" or opening < 1 or p.tokens[opening].type != "LBRACK" or "COMMA" not in p.accepted or (
+            p.tokens[opening - 1].type not in OPERAND_ENDS):
+        return None
+    base = written(Place(p.tokens, opening, p.accepted).operand())
+    index, gens = p.tokens[opening + 1:p.at], p.tokens[p.at:p.closing(opening)]
+    return p.fix("an index is a number", f"write `[{base}[{written(index)}] {written(gens)}]`", 0, len(gens),
+                 span=p.token.span)
 
 
 @_habit
@@ -376,12 +495,30 @@ def matrix(p: Place) -> Fix | None:
 
 
 @_habit
+def braced_record(p: Place) -> Fix | None:
+    """`P{x: 1}`, `P {x = 1}`."""
+    if p.token.type != "LBRACE" or p.previous.type != "CNAME" or not p.after_operand:
+        return None
+    stop = p.closing(p.at)
+    inner = [make_token("EQUAL", t.span) if t.type == "COLON" else t for t in p.tokens[p.at + 1:stop]]
+    if any(t.type in ("ARROW", "FATARROW", "SEMI") for t in inner):
+        return None
+    fields = re.sub(r" *= *", " = ", written(inner))
+    return p.fix("a record is made by its name, like a call", f"write `{p.previous.text}({fields})`", 0, stop + 1 - p.at, "LPAR", *inner,
+                 "RPAR", span=p.token.span)
+
+
+@_habit
 def bars(p: Place) -> Fix | None:
     """`|x|`."""
     other = next((at for at in range(p.at + 1, p.end(p.at)) if p.tokens[at].type == "BAR"), None)
     if p.token.type != "BAR" or not p.wants_operand or other is None:
         return None
     inner = p.tokens[p.at + 1:other]
+    if other + 1 < len(p.tokens) and p.tokens[other + 1].type in STARTS and all(t.type in ("NAME", "COMMA") for t in inner):
+        names = written(inner) if len(inner) == 1 else f"({written(inner)})"
+        return p.fix("a function is written `fn x -> e`", f"write `fn {names} -> …`", 0, other + 1 - p.at, "FN", "NAME", "ARROW",
+                     span=p.token.span)
     return p.fix("an absolute value is a call", f"write `abs({written(inner)})`", 0, other + 1 - p.at, "LPAR", *inner,
                  "RPAR", span=p.token.span)
 

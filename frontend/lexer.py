@@ -204,8 +204,10 @@ class _Lexer:
             self.wrong("DV0101", f"a name can't begin with `{text[0]}`", start, start + 1)
         elif plain != text:
             at = next(i for i, (a, b) in enumerate(zip(text, plain, strict=True)) if a != b)
+            digits = len(text) - len(text[at:].lstrip("⁰¹²³⁴⁵⁶⁷⁸⁹"))
+            rest = f" * {plain[digits:]}" if plain[digits:] else ""
             self.wrong("DV0105", f"`{text[at]}` is not an operator", start + at, start + len(text),
-                       f"write `{text[:at]}**{plain[at:]}`")
+                       f"write `{text[:at]}**{plain[at:digits]}{rest}`")
         self.add(word(text), text, start)
 
     def number(self, start: int, text: str, tail: str) -> None:
@@ -289,13 +291,52 @@ class _Lexer:
     def foreign(self, start: int, text: str) -> None:
         instead, say = _FOREIGN.get(text, ((), ""))
         if text.endswith("=") and text not in _FOREIGN:
-            left = self.tokens[-1].text if self.tokens and not self.first else "x"
-            instead, say = ("=",), f"values don't change; write `let {left} = {left} {text[:-1]} …`, or use `loop`"
+            instead, say = ("=",), f"values don't change; {self.changed(start + len(text), text[:-1])}"
+        if text in ("...", "…") and self.tokens and self.tokens[-1].type in ("LBRACE", "LBRACK", "LPAR", "COMMA"):
+            say = "all of an axis is `:`; a record is changed by `p with x = 1`"
+        if text == "?" and self.tokens and self.tokens[-1].text in ("f32", "f64", "i64", "bool"):
+            say = "no type is optional: every value is there"
         self.wrong("DV0105", f"`{text}` is not an operator" if text not in "“”„$`\\" else
                    f"`{text}` has no meaning here", start, start + len(text), say)
         for piece in instead:
             self.add(MARKS[piece] if piece in MARKS else piece.upper(), piece, start)
             self.tokens[-1].span = self.span(start, start + len(text))
+
+    def changed(self, right: int, op: str) -> str:
+        """What `a op= b` is written as: `a` are the last tokens, `b` stands in the text at `right`."""
+        line = [t for t in self.tokens if t.span.line == self.line]
+        end, depth = right, 0
+        while end < len(self.text) and self.text[end] not in "\n#;" and (depth or self.text[end] not in ",)]}"):
+            depth += (self.text[end] in "([{") - (self.text[end] in ")]}")
+            end += 1
+        b = self.text[right:end].strip()
+        b = b if re.fullmatch(r"\w+(\.\w+)*", b) else f"({b})" if b and not depth and len(b) <= 40 else "…"
+        start, depth = len(line), 0
+        while start and (depth or line[start - 1].type in ("NAME", "DOT", "RBRACK") and (
+                start == len(line) or line[start].type in ("DOT", "LBRACK") or line[start - 1].type == "DOT")):
+            start -= 1
+            depth += (line[start].type == "RBRACK") - (line[start].type == "LBRACK")
+        path = self.text_of(line[start:])
+        before = line[start - 1] if start else None
+        if before is not None and before.type == "WITH" and start > 1 and line[start - 2].type == "NAME" and path:
+            name = line[start - 2].text
+            return f"write `with {path} = {name}{'' if path[0] == '[' else '.'}{path} {op} {b}`"
+        if not path or line[start].type != "NAME":
+            return "a new one is made from it, or use `loop`"
+        if before is not None:
+            return f"write `{path} {op} {b}`" if before.type == "EQUAL" else "a new one is made from it, or use `loop`"
+        if line[0].span.col == 1:
+            return f"write `let new = {path} {op} {b}`, with a name of its own"
+        name = line[start].text
+        inner = path[len(name):].removeprefix(".")
+        return f"write `let {name} = {f'{name} with {inner} = ' if inner else ''}{path} {op} {b}`, or use `loop`"
+
+    def text_of(self, tokens: list[Token]) -> str:
+        """Tokens of one line as they stand there."""
+        if not tokens:
+            return ""
+        base = self.line_start - 1
+        return self.text[tokens[0].span.col + base:tokens[-1].span.end_col + base]
 
     def point(self, start: int) -> int:
         """A `.`: of a field, or in front of a number that lacks its zero."""
@@ -364,6 +405,10 @@ def _tail_help(text: str, tail: str) -> str:
         return "integers are written in decimal"
     if tail.startswith("_"):
         return f"digits are not grouped: write `{text}{tail.replace('_', '')}`"
+    if tail in ("j", "J"):
+        return "there are no complex numbers"
+    if tail.lower() in ("l", "u", "ul", "d") or tail in ("f", "F") and "." in text:
+        return f"a number has no suffix: write `{text}`" + ("; an f32 is made by `f32(…)`" if tail in ("f", "F") else "")
     if tail in ("e", "E"):
         return f"an exponent has digits: `{text}e3`"
     return f"write `{text} * {tail}`"

@@ -142,6 +142,43 @@ class Place:
             at -= 1
         return at
 
+    def operand(self) -> list[Token]:
+        """The operand that ends in front of the place: a name or literal, or brackets, with all that hangs on it."""
+        start = self.at
+        while start > 0:
+            kind = self.tokens[start - 1].type
+            start = self.opening(start - 1) if kind in _CLOSERS else start - 1
+            before = self.tokens[start - 1].type if start > 0 else "$END"
+            if start < 0 or not (kind in ("PRIME", "DOT") or before == "DOT" or
+                                 kind in _CLOSERS and kind != "RBRACE" and before in OPERAND_ENDS):
+                break
+        return self.tokens[max(0, start):self.at]
+
+    def operand_after(self) -> list[Token]:
+        """The operand that begins at the place."""
+        stop = self.closing(self.at) + 1 if self.token.type in _OPENERS else self.at + 1
+        while stop < len(self.tokens):
+            kind = self.tokens[stop].type
+            if kind in ("LPAR", "LBRACK"):
+                stop = self.closing(stop) + 1
+            elif kind in ("PRIME", "DOT") or self.tokens[stop - 1].type == "DOT":
+                stop += 1
+            else:
+                break
+        return self.tokens[self.at:stop]
+
+    def flat(self, start: int, *kinds: str) -> int | None:
+        """The first token of these kinds behind `start` in the same line and brackets."""
+        depth = 0
+        for at in range(start, len(self.tokens)):
+            kind = self.tokens[at].type
+            if depth == 0 and kind in kinds:
+                return at
+            if depth == 0 and (kind in _CLOSERS or kind in _LINE_EDGES):
+                return None
+            depth += (kind in _OPENERS) - (kind in _CLOSERS)
+        return None
+
     def end(self, start: int) -> int:
         """Where an expression that begins at `start` ends at the latest."""
         depth = 0

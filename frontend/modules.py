@@ -64,7 +64,7 @@ class Module(Declarations):
                 errors += e.errors
         unique: dict[object, Error] = {}
         for one in errors:
-            at = (id(one.span.source), one.span.line, one.span.col) if one.span is not None else None
+            at = (one.span.source, one.span.line, one.span.col) if one.span is not None else None
             unique.setdefault((one.code, one.message, at), one)
         if unique:
             raise bundle(list(unique.values()))
@@ -354,8 +354,8 @@ class _Prelude:
 
 @deep
 def load_module(source: Source, resolver: Resolver | None = None, *, prelude: bool = True,
-                program: sx.Program | None = None) -> Module:
-    """A module from text, or from syntax that is already there."""
+                program: sx.Program | None = None, whole: bool = True) -> Module:
+    """A module from text, or from syntax that is already there; `whole` if no names come from elsewhere."""
     elab = Elaborator()
     if prelude:
         base = _Prelude(elab)
@@ -371,5 +371,8 @@ def load_module(source: Source, resolver: Resolver | None = None, *, prelude: bo
         except Error as e:
             missing += e.errors
     if missing:
+        module.errors[:0] = missing
+        if whole:
+            module.check()  # raises what is wrong besides, too; what uses the modules raises the same again
         raise bundle(missing)
     return module

@@ -28,7 +28,7 @@ _OPERATORS = ("STAR", "PLUS", "MINUS", "SLASH", "SLASHSLASH", "PERCENT", "AT", "
               "AND", "OR")
 _FIRST = ("COMMA", "THEN", "DO", "ELSE", "EQUAL", "ARROW", "COLON", "IN", "FATARROW", "WITH", "SEMI", "BAR", "DOT",
           "DOTDOT", "CHOICE")
-_LIKE = {"COMMA": ("SEMI", "DOT", "BAR", "FOR", "WITH", "AND"), "ARROW": ("FATARROW", "COLON", "EQUAL", "DO", "THEN"),
+_LIKE = {"COMMA": ("SEMI", "DOT", "BAR", "WITH", "AND"), "ARROW": ("FATARROW", "COLON", "EQUAL", "DO", "THEN"),
          "DOT": (), "WITH": (), "SEMI": ("COMMA", "AND"), "BAR": ("OR", "COMMA", "SLASH"), "IN": ("EQUAL", "COLON", "LE")}
 """What these are written for by mistake; what is not listed as a key may stand for anything."""
 

@@ -47,8 +47,11 @@ def function_arg(elab: Elaborator, name: str, args: Sequence[Value], span: Span,
     return args[0]
 
 
-def only(elab: Elaborator, name: str, named: Mapping[str, Value], allowed: Sequence[str], span: Span) -> None:
+def only(elab: Elaborator, name: str, named: Mapping[str, Value], allowed: Sequence[str], span: Span,
+         fn: FnV | None = None) -> None:
     for n in named:
+        if n == "argnums" and fn is not None:
+            elab.type_error("DV0304", f"{name} has no argument {n}", span, help=elab.instead_of_argnums(named[n], fn))
         if n not in allowed:
             elab.unknown_name(n, span, allowed, f"{name} has no argument")
 
@@ -56,7 +59,7 @@ def only(elab: Elaborator, name: str, named: Mapping[str, Value], allowed: Seque
 def grad_like(name: str, with_value: bool) -> Callable[..., Value]:
     def call(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
         fn = function_arg(elab, name, args, span)
-        only(elab, name, named, ("wrt",), span)
+        only(elab, name, named, ("wrt",), span, fn)
 
         def run(elab: Elaborator, args: Sequence[Value], named_: Mapping[str, Value], at: Span) -> Value:
             values = elab.prepare(fn, args, named_, at)
@@ -106,7 +109,9 @@ def repr_wrt(v: Value | None) -> object:
 def prime(elab: Elaborator, fn: Value, span: Span) -> Value:
     """`f'`: the derivative of a function of one scalar, of whatever it gives."""
     if not isinstance(fn, FnV):
-        elab.type_error("DV0401", f"' takes a function, this is {vs.show_type(fn)}", span)
+        matrix = isinstance(fn, Leaf) and fn.rank == 2
+        elab.type_error("DV0401", f"' takes a function, this is {vs.show_type(fn)}", span,
+                        help=f"write `transpose({span.text('a').rstrip(chr(39))})`" if matrix else None)
     names = fn.params()
     if names is not None and len(names) != 1:
         elab.type_error("DV0401", f"{fn.name}' wants a function of one scalar, {fn.name} has {len(names)} parameters",
@@ -224,6 +229,9 @@ class Linear:
 
 def point_of(elab: Elaborator, name: str, args: Sequence[Value], span: Span) -> tuple[FnV, Lifted, list[int]]:
     fn = function_arg(elab, name, args, span, None)
+    if len(args) == 1 and fn.params() != ():
+        elab.type_error("DV0303", f"{name} takes a function and the point at which it is meant", span,
+                        help=f"write `{name}({fn.name}, {', '.join(fn.params() or ('x',))})`")
     values = elab.prepare(fn, args[1:], {}, span)
     active = [k for k, v in enumerate(values) if not isinstance(v, FnV)]
     values = elab.float_args(fn, values, active if len(active) == 1 else [], span)
@@ -289,7 +297,7 @@ def transpose_linear(elab: Elaborator, args: Sequence[Value], named: Mapping[str
 
 def jacobian(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
     fn = function_arg(elab, "jacobian", args, span)
-    only(elab, "jacobian", named, ("wrt",), span)
+    only(elab, "jacobian", named, ("wrt",), span, fn)
 
     def run(elab: Elaborator, args: Sequence[Value], named_: Mapping[str, Value], at: Span) -> Value:
         values = elab.prepare(fn, args, named_, at)
@@ -436,7 +444,7 @@ def reverse_blocks(elab: Elaborator, f: Lifted, k: int, value: Value, span: Span
 
 def hessian(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
     fn = function_arg(elab, "hessian", args, span)
-    only(elab, "hessian", named, ("wrt",), span)
+    only(elab, "hessian", named, ("wrt",), span, fn)
     slope = grad_like("grad", False)(elab, [fn], named, span)
     rows = jacobian(elab, [slope], named, span)
     assert isinstance(rows, Native)
@@ -446,7 +454,7 @@ def hessian(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value],
 
 def hvp(elab: Elaborator, args: Sequence[Value], named: Mapping[str, Value], span: Span) -> Value:
     fn = function_arg(elab, "hvp", args, span)
-    only(elab, "hvp", named, ("wrt",), span)
+    only(elab, "hvp", named, ("wrt",), span, fn)
     slope = grad_like("grad", False)(elab, [fn], named, span)
     assert isinstance(slope, FnV)
 

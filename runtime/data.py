@@ -23,6 +23,7 @@ from .shapes import Array, Record, Scalar, Sum, Tuple
 SUFFIXES = (".npy", ".npz", ".csv", ".json", ".txt")
 MAX_SOURCE = 16 << 20
 FLOATS = ("f64", "f32")
+_F32_MAX = int(np.finfo(np.float32).max)
 _WORDS = {"true": True, "false": False, "inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 
@@ -159,14 +160,14 @@ def fit_literal(value: Any, t: shapes.Type) -> Any:
     that constructor; all else is left alone."""
     match t:
         case Scalar("f32"):
-            return np.float32(value) if type(value) in (int, float) else value
+            return to_f32(value)[()] if type(value) is float or type(value) is int and abs(value) <= _F32_MAX else value
         case Array(Scalar("f32" | "i32" as kind)):
             try:
                 found = np.asarray(value)
             except ValueError:
                 return value
             if kind == "f32" and found.dtype.kind in "if":
-                return found.astype(np.float32)
+                return to_f32(found)
             if kind == "i32" and found.dtype.kind == "i" and (abs(found) < 2**31).all():
                 return found.astype(np.int32)
         case Tuple(items) if isinstance(value, list) and len(value) == len(items):
@@ -186,6 +187,12 @@ def fit_literal(value: Any, t: shapes.Type) -> Any:
             known = dict(fields)
             return {f: fit_literal(v, known[f]) if f in known else v for f, v in value.items()}
     return value
+
+
+def to_f32(value: Any) -> np.ndarray[Any, Any]:
+    """Numbers as f32, rounded as IEEE 754 does: what is too large is infinite."""
+    with np.errstate(over="ignore"):
+        return np.asarray(value).astype(np.float32)
 
 
 def read_default(text: str, p: shapes.Param, folder: str | None, span: Span | None) -> Any:

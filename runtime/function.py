@@ -99,7 +99,7 @@ class Function:
         return next((s for s in self._spans().values()), None)
 
     def _spans(self) -> dict[str, Span]:
-        return {p.name: self._unit.span_of(p, p.place) for p in self._all.params if p.place is not None}
+        return {p.name: self._unit.span_of(self.text, p, p.place) for p in self._all.params if p.place is not None}
 
     def _repr_html_(self) -> str:
         """For notebooks: the signature, the documentation and the text."""
@@ -365,8 +365,13 @@ class Function:
         from .source import forward_gradient
 
         types = self._declared("the derivative")
+        known = [p.name for p in self.params]
+        names = [wrt] if isinstance(wrt, str) else list(wrt or known[:1])
+        for w in names:
+            if w not in known:
+                raise errors.TypeError("DV0606", f"{self.__name__} has no parameter {w}", self.span,
+                                       help=f"its parameters: {', '.join(known)}")
         if mode == "forward":
-            names = list(wrt) if wrt else [self.params[0].name]
             return self._printed(forward_gradient(self, types, names), f"grad_{self.text}")
         derived = grad(self, argnames=wrt) if wrt else grad(self)
         return derived._printed(derived.text, f"grad_{self.text}")

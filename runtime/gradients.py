@@ -101,6 +101,7 @@ def check_gradients(module: Module, wanted: str = "") -> Iterator[Checked]:
             yield Checked(name, skipped=_short(e)) if refused else Checked(name, error=e)
 
 
+@np.errstate(all="ignore")  # what overflows says nothing, and is seen as such
 def _checked(f: Function) -> Checked:
     name = f.__name__
     _look(f)

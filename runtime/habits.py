@@ -29,6 +29,8 @@ _ASSIGNMENTS = tuple((re.compile(head + _EQUALS), what, help) for head, what, he
     (rf"(?P<head>{_NAME}[ \t]*(?::[^=\n]*?)?)", "a value is named with `let`", "`let {head} = {body}`"),
     (rf"(?P<head>{_NAME}\([^()=\n]*\)[ \t]*(?:->[^=\n]*?)?)", "a function is declared with `def`", "`def {head} = {body}`"),
     (rf"\(?(?P<head>{_NAME}(?:[ \t]*,[ \t]*{_NAME})+)\)?", "values are named with `let`", "`let ({head}) = …`"),
+    (rf"(?P<head>{_NAME})(?:\.(?P<at>{_NAME}(?:\.{_NAME}|\[[^\n=]*\])*))", "values don't change",
+     "`{head} with {at} = {body}`, which is a copy with that field"),
     (rf"(?P<head>{_NAME})(?P<at>\[[^\n=]*\])", "values don't change", "`{head} with {at} = {body}`, which is a copy with that element"),
 ))
 
@@ -79,7 +81,7 @@ def refuse_assignment(cell: Cell, name: str) -> None:
     for pattern, what, help in _ASSIGNMENTS:
         found = pattern.match(cell.text)
         if found:
-            body = cell.text[found.end():].strip()
-            body = body if body and "\n" not in body and len(body) < 40 else "…"
+            body = re.split(r";|#", cell.text[found.end():])[0].strip()
+            body = body if body and "\n" not in body and len(body) < 40 and not re.search(r"[^=!<>]=[^=>]", body) else "…"
             span = Span(cell.source(name), cell.line, found.end(), cell.line, found.end() + 1)
             raise errors.SyntaxError("DV0123", what, span, help="write " + help.format(body=body, **{n: t.strip() for n, t in found.groupdict().items()}))

@@ -125,8 +125,8 @@ class Unit:
 
         return all_sources(self.source, self.folder)
 
-    def span_of(self, p: shapes.Param, place: tuple[int, int, int, int]) -> Span:
-        """Where a parameter stands."""
+    def span_of(self, text: str, p: shapes.Param, place: tuple[int, int, int, int]) -> Span:
+        """Where a parameter of the function that `text` names, or makes from others, stands."""
         return Span(self.source, *place)
 
     def maker(self, t: shapes.Type, arguments: Sequence[Any]) -> Callable[[str, tuple[str, ...]], Callable[..., Any]] | None:

@@ -20,7 +20,7 @@ from ..frontend import syntax as sx
 from ..frontend.elab_base import meant
 from ..frontend.lexer import KEYWORDS
 from ..frontend.names import pattern_names
-from . import codes
+from . import codes, session_save
 from .explain import PROGRAMS, STAGES
 from .files import write
 from .session_types import SETTINGS, Reply
@@ -282,15 +282,15 @@ def _reload(session: Session, text: str) -> Iterator[Reply]:
 
 @command("save", "FILE", "writes the declarations of the session to a file; :save! replaces one that is there", "file")
 def _save(session: Session, text: str) -> Iterator[Reply]:
-    yield _saved(session, _wanted(text, "save"), replace=False)
+    yield from _saved(session, _wanted(text, "save"), replace=False)
 
 
 @command("save!", "FILE", "the same, also if the file is there", "file")
 def _save_over(session: Session, text: str) -> Iterator[Reply]:
-    yield _saved(session, _wanted(text, "save!"), replace=True)
+    yield from _saved(session, _wanted(text, "save!"), replace=True)
 
 
-def _saved(session: Session, text: str, replace: bool) -> Reply:
+def _saved(session: Session, text: str, replace: bool) -> Iterator[Reply]:
     path = _path(text)
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
@@ -301,9 +301,11 @@ def _saved(session: Session, text: str, replace: bool) -> Reply:
         raise errors.ValueError_("DV0612", f"{path} can't be written: it is no ordinary file")
     if not replace and os.path.exists(path):
         raise errors.ValueError_("DV0612", f"{path} is there already", help=f":save! {text} replaces it")
-    write(path, session.text().encode("utf-8"))
+    program, notes = session_save.program(session)
+    write(path, program.encode("utf-8"))
     count = len(session.unit.items)
-    return Reply("note", f"{path}: {count} declaration{'' if count == 1 else 's'}")
+    yield Reply("note", f"{path}: {count} declaration{'' if count == 1 else 's'}")
+    yield from (Reply("note", line) for line in notes)
 
 
 def _path(text: str) -> str:

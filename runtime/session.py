@@ -14,6 +14,8 @@ from __future__ import annotations
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NoReturn
 
 from ..compiler import errors
 from ..compiler.errors import Span
@@ -23,7 +25,7 @@ from ..frontend.cells import Cell, cells
 from ..frontend.parser import parse, parse_expr
 from . import habits, shapes
 from .guard import guarded
-from .session_answers import Answers, function_type
+from .session_answers import Answers
 from .session_items import clash, item_of, text_at_lines, text_of_cell
 from .session_types import INTERRUPTED, Reply
 from .snapshot import Computation, Item, NotData, Stored
@@ -50,26 +52,36 @@ class Session(Answers):
     def _feed(self, text: str, name: str, line: int, keep_going: bool) -> Iterator[Reply]:
         group: list[Item] = []
         for cell in [*cells(text, line), None]:
+            steps: list[Callable[[], Iterator[Reply]]] = []
             try:
                 items = self._items(cell, name) if cell is not None and cell.kind == "declaration" else []
-                if group and (not items or clash(group, items)):
-                    ready, group = group, []
-                    yield from self._guarded(lambda: self._declare(ready), text)  # noqa: B023
-                group += items
-                if cell is None or cell.kind == "declaration":
-                    continue
-                command = cell.text if cell.kind == "command" else habits.command(cell.text, self.unit.owner)
-                if command is None:
-                    habits.refuse_assignment(cell, name)
-                    yield from self._guarded(lambda: self._timed(cell, name), text, cell.span(name))  # noqa: B023
-                else:
-                    from .repl_commands import run
-
-                    yield from self._guarded(lambda: run(self, command), text, cell.span(name))  # noqa: B023
             except errors.Error as e:
-                yield Reply("error", e.render(), error=e)
-                if not keep_going:
-                    return
+                steps.append(partial(_refuse, e))
+            else:
+                if group and (not items or clash(group, items)):
+                    steps.append(partial(self._guarded, partial(self._declare, group), text))
+                    group = []
+                group = [*group, *items]
+                if cell is not None and cell.kind != "declaration":
+                    steps.append(partial(self._run, cell, name, text))
+            for step in steps:
+                try:
+                    yield from step()
+                except errors.Error as e:
+                    yield Reply("error", e.render(), error=e)
+                    if not keep_going:
+                        return
+
+    def _run(self, cell: Cell, name: str, text: str) -> Iterator[Reply]:
+        """A command or an expression."""
+        command = cell.text if cell.kind == "command" else habits.command(cell.text, self.unit.owner)
+        if command is None:
+            habits.refuse_assignment(cell, name)
+            yield from self._guarded(lambda: self._timed(cell, name), text, cell.span(name))
+        else:
+            from .repl_commands import run
+
+            yield from self._guarded(lambda: run(self, command), text, cell.span(name))
 
     def _guarded(self, answer: Callable[[], Iterator[Reply]], text: str, at: Span | None = None) -> Iterator[Reply]:
         """The replies one by one, as they come; an interrupt is an error like others."""
@@ -92,7 +104,7 @@ class Session(Answers):
         return [item_of(d, text_at_lines(text, d.span)) for d in parse(source, last).decls]
 
     def _declare(self, new: Sequence[Item]) -> Iterator[Reply]:
-        """Takes declarations, computes their constants and runs their tests."""
+        """Takes declarations whose constants can be computed and whose tests pass."""
         known = {n for i in new for n in i.names if n in self.unit.owner}
         before = self.unit.items
         rebuilt, kept = self.change(new, results=self._results_in(new), run=True)
@@ -107,7 +119,7 @@ class Session(Answers):
             yield Reply("note", f"computed before, and kept: {', '.join(kept)}")
         for item in new:
             if isinstance(item.decl, sx.TestDecl):
-                yield self.run_test(item)
+                yield Reply("note", f'test "{item.decl.name}" passes')
 
     def _announce(self, item: Item) -> Iterator[Reply]:
         match item.decl:
@@ -120,14 +132,6 @@ class Session(Answers):
                 yield Reply("note", f"type {name}")
             case sx.DerivativeDecl(_, fn):
                 yield Reply("note", f"derivative of {fn}")
-
-    def run_test(self, item: Item) -> Reply:
-        """Runs a `test`."""
-        assert isinstance(item.decl, sx.TestDecl)
-        passed = self.unit.cell(item.decl.body).run(())[0]
-        if not passed:
-            raise errors.AssertError("DV0507", f'the test "{item.decl.name}" fails', item.decl.span)
-        return Reply("note", f'test "{item.decl.name}" passes')
 
     # ------------------------------------------------------------ expressions
 
@@ -147,7 +151,7 @@ class Session(Answers):
         try:
             t = instance.result
         except NotData as e:
-            yield Reply("value", cell.text.strip(), function_type(e.value))
+            yield Reply("value", cell.text.strip(), self.function_type(node, e.value))
             return
         computation = Computation(instance)
         computation.leaves()
@@ -171,7 +175,9 @@ class Session(Answers):
         body = text if "\n" not in text else "\n" + textwrap.indent(text, "  ")
         self._result_items[self._last] = item_of(sx.TopLet(node.span, let), f"let {self._last} = {body}".replace("= \n", "=\n"))
         if len(self._result_items) > 1000:
-            del self._result_items[next(iter(self._result_items))]
+            first = next(iter(self._result_items))
+            del self._result_items[first]
+            self._outdated.discard(first)
 
     def _results_in(self, new: Sequence[Item]) -> list[Item]:
         """The results before that declarations use as `_`: they become constants of the session."""
@@ -179,7 +185,12 @@ class Session(Answers):
         todo = [n for i in new for n in i.uses]
         while todo:
             n = todo.pop()
-            if n in self._result_items and n not in self.unit.items and n not in found:
+            known = n in self._result_items and n not in self.unit.items and n not in found
+            if known and (n in self.unit.values or n not in self._outdated):
                 found[n] = self._result_items[n]
                 todo += found[n].uses
         return list(reversed(found.values()))
+
+
+def _refuse(e: errors.Error) -> NoReturn:
+    raise e

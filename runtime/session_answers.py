@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -80,7 +81,20 @@ class Answers(State):
         """The type of an expression, without running it."""
         node = self._node(text)
         found = self.unit.front.value_of(node)
-        return str(self.readable(found)) if isinstance(found, shapes.Type) else function_type(found)
+        return str(self.readable(found)) if isinstance(found, shapes.Type) else self.function_type(node, found)
+
+    def function_type(self, node: sx.Expr, v: Value) -> str:
+        """`(x: f64[n]) -> f64`: what a function takes and gives; `…` where what it is given decides."""
+        if isinstance(v, StrV):
+            return "a text"
+        if not isinstance(v, FnV):
+            return "a value with functions in it"
+        s = function_signature(v, "")
+        result: shapes.Type | None = None
+        if s.params and not any(isinstance(p.type, shapes.Any) for p in s.params):
+            with suppress(errors.Error):  # it can't be applied: a call says why
+                result = self.unit.front.result_of(node)
+        return f"({', '.join(map(str, s.params))}) -> {'…' if result is None else self.readable(result)}" if s.params else "a function"
 
     def constant(self, name: str) -> str:
         """`name : type`, and the value if it is computed and fits on the line."""
@@ -136,13 +150,3 @@ class Answers(State):
         while isinstance(found, shapes.Array):
             found = found.element
         return [(n, self.readable(t)) for n, t in found.fields] if isinstance(found, shapes.Record) else []
-
-
-def function_type(v: Value) -> str:
-    """`(x: f64[n]) -> …`: what a function takes; what it gives depends on that."""
-    if isinstance(v, StrV):
-        return "a text"
-    if not isinstance(v, FnV):
-        return "a value with functions in it"
-    s = function_signature(v, "")
-    return f"({', '.join(map(str, s.params))}) -> …" if s.params else "a function"

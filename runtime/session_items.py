@@ -13,6 +13,8 @@ from ..frontend.layout import layout
 from ..frontend.lexer import lex
 from ..frontend.names import free_names, pattern_names
 from ..frontend.parser import name_last
+from ..frontend.unparse import declaration_text, pattern_text
+from .front import text_at
 from .snapshot import Item
 
 
@@ -44,10 +46,12 @@ def without(item: Item, changed: set[str], left: tuple[str, ...]) -> Item:
     d = item.decl
     match d:
         case sx.TopLet(_, sx.Let() as let):
-            decl = replace(d, let=replace(let, pattern=_wild(let.pattern, changed)))
-            return replace(item, key=", ".join(left), names=left, decl=decl)
+            pattern = _wild(let.pattern, changed)
+            decl = replace(d, let=replace(let, pattern=pattern))
+            return replace(item, key=", ".join(left), names=left, decl=decl, text=_with_pattern(item.text, let, pattern))
         case sx.FromImport():
-            return replace(item, key=", ".join(left), names=left, decl=replace(d, names=left))
+            fewer = replace(d, names=left)
+            return replace(item, key=", ".join(left), names=left, decl=fewer, text=declaration_text(fewer).rstrip("\n"))
     raise errors.NameError(
         "DV0202", f"{', '.join(sorted(changed & set(item.names)))} belongs to {item.key}", d.span,
         help=f"define {item.key} again without it, or :forget {item.key}",
@@ -62,10 +66,19 @@ def _wild(p: sx.Pattern, changed: set[str]) -> sx.Pattern:
         case sx.PTuple(span, items):
             return sx.PTuple(span, tuple(_wild(i, changed) for i in items))
         case sx.PRecord(span, names):
-            return sx.PRecord(span, tuple(n for n in names if n not in changed))
+            left = tuple(n for n in names if n not in changed)
+            return sx.PRecord(span, left) if left else sx.PWild(span)
         case sx.PCtor(span, name, args):
             return sx.PCtor(span, name, None if args is None else tuple((n, _wild(q, changed)) for n, q in args))
     return p
+
+
+def _with_pattern(text: str, let: sx.Let, pattern: sx.Pattern) -> str:
+    """The text of a `let`, its documentation above it, with another pattern."""
+    lines = text.split("\n")
+    body = len(lines) - (let.span.end_line - let.span.line + 1)
+    old, text = text_at(let.pattern.span), "\n".join(lines[body:])
+    return "\n".join([*lines[:body], text.replace(old, pattern_text(pattern), 1)])
 
 
 def clash(group: Sequence[Item], items: Sequence[Item]) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ..compiler import errors
 from ..compiler.errors import Source
 from ..frontend import syntax as sx
+from ..frontend import test_parts
 from ..frontend.elab_base import depends_on_itself, did_you_mean
 from ..frontend.parser import parse
 from . import shapes
@@ -17,6 +19,8 @@ from .pipeline import Run
 from .session_items import item_of, text_at_lines, without
 from .session_types import SETTINGS
 from .snapshot import Computation, Item, NotData, Snapshot, Stored
+from .testing import failure
+from .values import rebuild
 
 
 class State:
@@ -37,6 +41,7 @@ class State:
         self._count = self._results = self._named = 0
         self._last: str | None = None
         self._result_items: dict[str, Item] = {}
+        self._outdated: set[str] = set()
         self.unit = self._snapshot({}, {})
 
     def _snapshot(self, items: Mapping[str, Item], values: Mapping[str, Stored]) -> Snapshot:
@@ -47,8 +52,8 @@ class State:
         """The session with new declarations: all of them or, with an error, none.
 
         Gives what was rebuilt because it depends on them, and which values were computed from the old ones.
-        `results` are values before that get a declaration.  With `run` new constants are computed now,
-        otherwise when they are needed; `fresh` drops all that was.
+        `results` are values before that get a declaration.  With `run` new constants are computed now
+        and new tests are run, otherwise when they are needed; `fresh` drops all that was.
         """
         items, values = ({}, {}) if fresh else (dict(self.unit.items), dict(self.unit.values))
         items.update((i.key, i) for i in results)
@@ -71,6 +76,9 @@ class State:
         before = self._snapshot(items, values)
         touched = changed | {i.decl.fn for i in new if isinstance(i.decl, sx.DerivativeDecl)}
         hit = [i for i in items.values() if i.key not in replaced and before.reached(i.uses) & touched]
+        for i in [i for i in results if i in hit and i.names[0] not in values]:
+            del items[i.key]  # its text no longer gives what it was
+            hit.remove(i)
         late = [i for i in hit if i.let is not None and values.keys() & set(i.names)]
         kept = [n for i in late for n in i.names if values[n].computation.done]
         again = [i for i in late if not values[i.names[0]].computation.done]
@@ -80,6 +88,7 @@ class State:
         if self._last in values and self._last not in before.used and _type_names(values[self._last].type) & changed:
             del values[self._last]
         _check_types(values, changed, items)
+        outdated = self._results_of(touched | {n for i in hit for n in i.names if n not in values}, fresh)
         unit = self._lets([i for i in (*new, *again) if i.let is not None], items, values)
         rebuild_ = [i for i in hit if i not in late]
         self._check(unit, new, [*rebuild_, *again], changed)
@@ -91,9 +100,20 @@ class State:
                             self._learn(unit.values[n])
                     if item.let is not None and not item.names:
                         unit.cell(item.let).run(())
+                    if isinstance(item.decl, sx.TestDecl):
+                        _test(item.decl, unit)
         self.unit = unit
+        self._outdated |= outdated
         names = [n for i in (*rebuild_, *again) for n in (i.names or (i.key,))]
         return names, kept
+
+    def _results_of(self, affected: set[str], fresh: bool) -> set[str]:
+        """The results before whose texts would not give them again; a fresh session has none of their definitions."""
+        gone: set[str] = set()
+        for n, item in self._result_items.items():  # each after those that it uses
+            if fresh or item.uses & (affected | gone):
+                gone.add(n)
+        return gone
 
     def _lets(self, lets: Sequence[Item], items: dict[str, Item], values: dict[str, Stored]) -> Snapshot:
         """The snapshot in which these constants have types: each after those that it uses."""
@@ -215,10 +235,6 @@ class State:
         self.file = path
         return len(self.unit.outline().functions)
 
-    def text(self) -> str:
-        """The declarations of the session as a program."""
-        return self.unit.text
-
     def set(self, name: str, text: str) -> None:
         """Changes a setting; without a text it only has to be there."""
         if name not in SETTINGS:
@@ -226,6 +242,20 @@ class State:
                                      help=did_you_mean(name, SETTINGS) or f"there are: {', '.join(SETTINGS)}")
         if text:
             self.settings[name] = SETTINGS[name].read(name, text)
+
+
+def _test(d: sx.TestDecl, unit: Snapshot) -> None:
+    """Runs a test; an error says what is false in it."""
+
+    def value(node: sx.Expr) -> Any:
+        entry = unit.cell(node)
+        return rebuild(entry.run(()), entry.result)
+
+    if not value(d.body):
+        parts = test_parts.parts(d)
+        raise failure(d.name, [(p.condition.span, p.relation) for p in parts],
+                      lambda k: value(test_parts.whole(d, parts[k].condition)),
+                      lambda k: value(test_parts.whole(d, test_parts.both(parts[k]))))
 
 
 def _check_types(values: dict[str, Stored], changed: set[str], items: dict[str, Item]) -> None:

@@ -110,15 +110,16 @@ class Snapshot(Unit):
         self.made = made
         self.owner = {n: item for item in self.items.values() for n in item.names}
 
-    def span_of(self, p: shapes.Param, place: tuple[int, int, int, int]) -> Span:
-        """Where a parameter stands: every input is a text of its own."""
-        for item in self.items.values():
+    def span_of(self, text: str, p: shapes.Param, place: tuple[int, int, int, int]) -> Span:
+        """Every input is a text of its own, so a place alone doesn't say which."""
+        words = set(re.findall(r"\w+", text))
+        for item in sorted(self.items.values(), key=lambda i: words.isdisjoint(i.names)):
             d = item.decl.let if isinstance(item.decl, sx.TopLet) else item.decl
             for mine in d.params if isinstance(d, sx.Def | sx.LetFn) else ():
                 s = mine.span
                 if getattr(mine, "name", None) == p.name and (s.line, s.col, s.end_line, s.end_col) == place:
                     return s
-        return super().span_of(p, place)
+        return super().span_of(text, p, place)
 
     @property
     def text(self) -> str:
@@ -288,7 +289,8 @@ class SnapshotFront(Front):
         self.source = unit.source
         decls = [i.decl for i in unit.items.values() if not any(n in unit.values for n in i.names)]
         program = sx.Program(Span(unit.source, 1, 1, 1, 1), tuple(decls))
-        self.module = modules.load_module(unit.source, lambda name: find_import(name, unit.folder), program=program)
+        self.module = modules.load_module(unit.source, lambda name: find_import(name, unit.folder), program=program,
+                                          whole=not unit.values)
         self.module.inlined = {n for i in unit.items.values() for n in i.names if unit.needs(i.names)}
 
     # ------------------------------------------------------------ entries
@@ -366,6 +368,11 @@ class SnapshotFront(Front):
         """What an expression is: the type of its data, or the function."""
         found = self._given(lambda: self._value(node), self.unit.needs(free_names(node)), node.span, None)
         return outside(found.result) if isinstance(found, modules.Instance) else found
+
+    def result_of(self, node: Node) -> shapes.Type | None:
+        """What the function that an expression is gives for parameters of its declared types; None for a function."""
+        found = self._given(lambda: self._value(node), self.unit.needs(free_names(node)), node.span, ())
+        return outside(found.result) if isinstance(found, modules.Instance) else None
 
 
 def function_signature(v: Value, text: str) -> Signature:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..compiler import errors
 from . import shapes
-from .data import decode, read_bytes
+from .data import decode, read_bytes, to_f32
 from .shapes import Array, Record, Scalar
 
 DTYPES = {"f64": np.float64, "f32": np.float32, "i64": np.int64, "i32": np.int32, "bool": np.bool_}
@@ -93,10 +93,10 @@ def _column(path: str, body: list[tuple[int, list[str]]], at: int, names: list[s
             bound = 2 ** (int(kind[1:]) - 1)
             if not all(-bound <= v < bound for v in values):
                 raise ValueError
-        return np.array(values, DTYPES[kind])
+        return to_f32(values) if kind == "f32" else np.array(values, DTYPES[kind])
     except ValueError:
         cells = [_cell(path, line, at, names, row[at], kind, read) for line, row in body]
-        return np.array(cells, DTYPES[kind])
+        return to_f32(cells) if kind == "f32" else np.array(cells, DTYPES[kind])
 
 
 def _check_width(path: str, body: list[tuple[int, list[str]]], width: int) -> None:

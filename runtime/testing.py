@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..compiler import errors
+from ..compiler.errors import Span
 from .pipeline import Unit
 from .show import show
 from .values import rebuild
@@ -51,18 +52,24 @@ def _value(unit: Unit, text: str) -> Any:
 
 
 def _why(unit: Unit, k: int, name: str) -> errors.Error:
-    """The error of a test that is false: which condition, and what stands on its sides."""
-    parts = unit.test_parts(k)
-    at = next((p for p in range(len(parts)) if not _value(unit, f"test {k} part {p}")), len(parts) - 1)
+    """The error of a test that is false."""
+    return failure(name, unit.test_parts(k), lambda p: _value(unit, f"test {k} part {p}"),
+                   lambda p: _value(unit, f"test {k} sides {p}"))
+
+
+def failure(name: str, parts: Sequence[tuple[Span, str | None]], holds: Callable[[int], Any],
+            sides: Callable[[int], Any]) -> errors.Error:
+    """The error of a test that is false: which of its conditions, and what stands on its sides."""
+    at = next((p for p in range(len(parts)) if not holds(p)), len(parts) - 1)
     span, relation = parts[at]
-    return errors.AssertError("DV0512", f'the test "{name}" fails', span, notes=_sides(unit, k, at, relation))
+    return errors.AssertError("DV0512", f'the test "{name}" fails', span, notes=_sides(sides, at, relation))
 
 
-def _sides(unit: Unit, k: int, at: int, relation: str | None) -> list[str]:
+def _sides(sides: Callable[[int], Any], at: int, relation: str | None) -> list[str]:
     if relation is None:
         return []
     try:
-        left, right = _value(unit, f"test {k} sides {at}")
+        left, right = sides(at)
     except errors.Error:
         return []  # sides that can't leave a program
     notes = [_noted("the left side is ", left), _noted("the right side is ", right)]
@@ -86,7 +93,7 @@ def _furthest(left: Any, right: Any) -> str | None:
         x, y = a.astype(float), b.astype(float)
     except (TypeError, ValueError):
         return None
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         gap = np.where((x == y) | np.isnan(x) & np.isnan(y), 0.0, np.abs(x - y))
     gap = np.where(np.isnan(gap), np.inf, gap)
     at = np.unravel_index(int(np.argmax(gap)), gap.shape)

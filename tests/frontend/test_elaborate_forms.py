@@ -373,3 +373,26 @@ def test_imports() -> None:
         with pytest.raises(Error) as caught:
             load_module(Source("m.dv", bad), resolver).check()
         assert caught.value.code == code
+
+
+def test_a_missing_module_hides_no_other_error() -> None:
+    text = """\
+import nowhere
+from nothing import T, g
+def f(x: f64) = x + u
+def h(x: f64) -> i64 = x
+def k(x: f64) = nowhere.q(x)
+def l(x: T) = g(x)
+def m(x: f64) = k(x) + 1
+let c = g(1.0)
+test "q" = c == 1
+def o(x: f64) = (let s = g(x); s + zz)
+def p(t: f64 -> f64) = t(nowhere.w)
+"""
+    with pytest.raises(Error) as caught:
+        load_module(Source("t.dv", text), lambda _: None)
+    assert [(e.code, e.span.line) for e in caught.value.errors if e.span is not None] == [
+        ("DV0204", 1), ("DV0204", 2), ("DV0201", 3), ("DV0301", 4), ("DV0201", 10)]
+    with pytest.raises(Error) as caught:
+        load_module(Source("t.dv", "import nowhere\ndef k(x: f64) = nowhere.q(x)"), lambda _: None)
+    assert [e.code for e in caught.value.errors] == ["DV0204"] and caught.value.labels == ()

@@ -6,14 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import derivant as dv
 import numpy as np
 import pytest
 from derivant.compiler import errors
 from derivant.runtime import data, output
+from derivant.runtime.gradients import check_gradients
 from derivant.runtime.records import ctor_class, record_class
 from derivant.runtime.shapes import Any as AnyType
 from derivant.runtime.shapes import Array, Record, Scalar, Sum, Tuple
 from derivant.runtime.show import show, to_plain
+from derivant.runtime.testing import run_tests
 
 F64, F32, I64 = Scalar("f64"), Scalar("f32"), Scalar("i64")
 VEC, MATRIX = Array(F64, ("n",)), Array(F64, ("n", "d"))
@@ -137,6 +140,36 @@ def test_objects_are_refused(folder: Path) -> None:
     np.save(folder / "o.npy", np.array([{}], object), allow_pickle=True)
     with pytest.raises(errors.Error, match="Python objects"):
         data.read_argument(str(folder / "o.npy"), VEC, "x")
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_beyond_f32_are_rounded_to_infinity(folder: Path) -> None:
+    """As the language rounds `let x: f32 = 1e50`; integers are not rounded, so they are refused where they arrive."""
+    f32, vector = F32, Array(F32, ("n",))
+    for text in ("-1e50", write(folder, "a.json", "-1e50")):
+        found = data.read_argument(text, f32, "x")
+        assert type(found) is np.float32 and found == -np.inf
+    table = Array(Record("R", (("x", f32),)), ("n",))
+    for text in ("[1e50, 0.1]", write(folder, "b.json", "[1e50, 0.1]"), write(folder, "c.csv", "x\n1e50\n0.1\n")):
+        found = data.read_argument(text, vector, "x")
+        assert found.dtype == np.float32 and found.tolist() == [np.inf, float(np.float32(0.1))]
+    assert data.read_argument(write(folder, "c.csv", "x\n1e50\n"), table, "x")["x"].tolist() == [np.inf]
+    module = dv.compile("def f(x: f32 = 1e50) = x\ndef g(v: f32[n]) = v\ndef h(x: f64) = f32(x)")
+    assert module.f() == module.h(1e50) == np.inf
+    for big in (10**50, 10**400):
+        for name, t, text in (("f", f32, str(big)), ("g", vector, f"[{big}]")):
+            with pytest.raises(errors.Error) as info:
+                module[name](data.read_argument(text, t, "x"))
+            assert info.value.code == "DV0616"
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_overflows_in_a_check_is_no_warning() -> None:
+    module = dv.compile('def f(v: f64[n]) = 1e308 * sum(v) * 100\ntest "a" = approx([1e308], [-1e308])')
+    (checked,) = check_gradients(module)
+    assert checked.skipped is not None and "finite" in checked.skipped
+    (outcome,) = run_tests(module._unit)
+    assert outcome.error is not None and "they differ most at [0]: 1e+308 and -1e+308" in str(outcome.error)
 
 
 def test_missing_files(folder: Path) -> None:

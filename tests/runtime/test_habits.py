@@ -62,6 +62,19 @@ def test_assignments_say_how_they_are_written(s: Session, text: str, right: str)
     assert not any(r.error for r in s.feed(shown))
 
 
+@pytest.mark.parametrize(("text", "then", "result"), [
+    ("y = 3; z = 4", "y", 3), ("p.x = 3", "_.x", 3.0), ("x[0] = 5.0", "_[0]", 5.0), ("p.v[1] = 7.0", "_.v[1]", 7.0),
+    ("x += 1", "new[0]", 2.0), ("y = 3  # three", "y", 3), ("g(x) = x * 2  # twice", "g(1.0)", 2.0), ("x.sum()", "_", 3.0),
+    ("f 3.0", "_", 9.0), ("sin'0.0", "_", 1.0), ("x[x > 1]", "len(_)", 1),
+])
+def test_remedies_at_the_prompt_can_be_typed(s: Session, text: str, then: str, result: object) -> None:
+    said(s, "type P = {x: f64, v: f64[2]}\nlet p = P(1.0, x)")
+    help = str(failure(s, text).help)
+    shown = help[help.index("writ"):].split("`")[1]
+    assert not any(r.error for r in s.feed(shown)), shown
+    assert one(s, then).value == result
+
+
 @pytest.mark.parametrize("text", ["x == x", "f(1.0) == 1.0", "1 <= 2", "fn y -> y", "(x with [0] = 3.0)[0] == 3.0",
                                   "loop y = 1.0 for _ < 3 do y * 2.0"])
 def test_what_is_no_assignment(s: Session, text: str) -> None:

@@ -64,9 +64,16 @@ def test_values_with_types(s: Session) -> None:
 
 def test_functions_are_shown_by_their_parameters(s: Session) -> None:
     assert said(s, "def f(x: f64[n], k: i64) -> f64 = k * sum(x)") == ["f(x: f64[n], k: i64) -> f64"]
-    assert said(s, "f") == ["f : (x: f64[n], k: i64) -> …"]
-    assert said(s, "grad(f)") == ["grad(f) : (x: f64[n], k: i64) -> …"]
+    assert said(s, "f") == ["f : (x: f64[n], k: i64) -> f64"]
+    assert said(s, "grad(f)") == ["grad(f) : (x: f64[n], k: i64) -> f64[n]"]
     assert said(s, "sin") == ["sin : (x) -> …"]
+    said(s, "let y = [exp(0.0), 2.0]\ndef half(x: f64) = x / 2\ndef loss(w: f64, v: f64[n]) = sum((w * v)**2) + y[0]\ndef any(v) = v")
+    for text, shown in [
+        ("half''", "(x: f64) -> f64"), ("grad(loss, wrt = (w, v))", "(w: f64, v: f64[n]) -> (f64, f64[n])"),
+        ("hessian(f)", "(x: f64[n], k: i64) -> f64[n, n]"), ("jacobian(fn v -> v)", "(v) -> …"), ("grad(any)", "(v) -> …"),
+        ("value_and_grad(loss)", "(w: f64, v: f64[n]) -> (f64, f64)"),
+    ]:
+        assert said(s, f":type {text}") == [f"{text} : {shown}"]
 
 
 def test_the_last_value(s: Session) -> None:
@@ -83,6 +90,84 @@ def test_a_declaration_keeps_the_last_value_that_it_saw(s: Session, tmp_path: Pa
     assert said(s, "f(1.0)") == ["7.0 : f64"]
     said(s, f":save {tmp_path}/kept.dv")
     assert dv.load(tmp_path / "kept.dv").f(1.0) == 7.0
+
+
+def saved(s: Session, tmp_path: Path) -> tuple[list[str], Session]:
+    """What `:save` says behind its first line, and a session with the file."""
+    file = tmp_path / "saved.dv"
+    first, *notes = said(s, f":save! {file}")
+    assert first.startswith(f"{file}: ")
+    again = Session(folder=str(tmp_path))
+    assert said(again, f":load {file}")[0].startswith(f"{file}: ")
+    return notes, again
+
+
+def same(a: object, b: object) -> bool:
+    """The same type and the same numbers in all parts, zeros with their signs; one NaN is like another."""
+    if isinstance(a, np.ndarray | np.generic | float):
+        x, y = np.asarray(a), np.asarray(b)
+        alike = x.dtype == y.dtype and np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
+        return bool(alike and np.array_equal(np.signbit(x) & (x == 0), np.signbit(y) & (y == 0)))
+    if isinstance(a, tuple):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))  # type: ignore[arg-type]
+    parts = getattr(a, "_values", None)
+    return same(parts, b._values) if parts is not None else type(a) is type(b) and a == b  # type: ignore[attr-defined]
+
+
+KEPT = """\
+type P = {x: f64, v: f32[2]}
+type S = A(f64, P) | B
+def third(x: f64) -> f64 = x / 3
+let k = third(0.7)
+let r = P(-k / 0.0, f32([0.1 * k, 1 / 0.0]))
+let (t, u) = (k > 0, (k, len([k]), [[1e-310 * k], [0 * (k / 0.0)]]))
+let q = [P(-i * k, f32([0.1, k])) for i < 3]
+let z = (A(k, r), B)
+let e = [f32(k) for i < 0, j < 2]
+let w = f32(k)
+let m = i32(len([k])) - i32(8)
+let f = w + w
+"""
+
+
+@pytest.mark.parametrize("more", ["", "let inf = 3\nlet nan = 4"])
+def test_saved_values_are_those_of_the_session(s: Session, tmp_path: Path, more: str) -> None:
+    said(s, KEPT)
+    said(s, more + "\ndef third(x: f64) -> f64 = 2 * x\nlet k = [1, 2]")
+    names = ["r", "t", "u", "q", "z", "e", "w", "m", "f"]
+    notes, again = saved(s, tmp_path)
+    assert len(notes) == 7 and not any(line.startswith("f:") for line in notes), notes  # t with u; f is computed from w as it is
+    for n in names:
+        assert same(s.value(n), again.value(n)), n
+        assert s.type_of(n) == again.type_of(n)
+
+
+def test_what_can_be_computed_again_is_saved_as_written(s: Session, tmp_path: Path) -> None:
+    said(s, "def f(x: f64) = x * x\nlet a = f(3.0)\n2.0 * a\nlet b = _ + a")
+    said(s, "def f(x: f64) = x * x")  # the same again
+    said(s, "def g(x: f64) = x + a\n:forget g")
+    notes, again = saved(s, tmp_path)
+    assert notes == [] and again.value("b") == 27.0
+    assert "let a = f(3.0)" in (tmp_path / "saved.dv").read_text()
+
+
+def test_saved_results_are_those_that_declarations_saw(s: Session, tmp_path: Path) -> None:
+    said(s, "def sq(x: f64) = x * x\nsq(2.0)\n_ + 1\ndef sq(x: f64) = x\nlet y = _ * 2")
+    assert saved(s, tmp_path)[1].value("y") == s.value("y") == 10.0
+
+
+def test_a_pattern_that_lost_a_name_is_saved_without_it(s: Session, tmp_path: Path) -> None:
+    said(s, "type P = {x: f64, y: f64}\nlet (a, {x, y}, b) = (exp(0.0), P(2.0 * exp(0.0), 3), exp(1.0))")
+    said(s, "let a = 7.0\nlet x = 8.0\nlet y = 9.0")
+    _, again = saved(s, tmp_path)
+    assert [again.value(n) for n in "axyb"] == [7.0, 8.0, 9.0, s.value("b")]
+
+
+def test_a_value_too_large_to_be_written_is_named(s: Session, tmp_path: Path) -> None:
+    said(s, "let n = 9000 * len([1])\nlet big = [exp(-0.01 * i) for i < n]\nlet c = big[3]\nlet n = 5 * len([1])")
+    notes, again = saved(s, tmp_path)
+    assert notes[0].startswith("big is not saved as it is, but computed again with n as now") and notes[1].startswith("c: saved as")
+    assert len(again.value("big")) == 5 and again.value("c") == s.value("c")  # type: ignore[arg-type]
 
 
 def test_constants_are_computed_once(s: Session) -> None:
@@ -178,6 +263,33 @@ def test_long_sessions_start_afresh_unseen(s: Session) -> None:
         s.unit.front.module.elab.functions[f"old_{k}"] = s.unit.front.module.elab.functions.get(f"old_{k}")  # type: ignore[assignment]
         s.unit.front.module.elab.functions[f"older_{k}"] = s.unit.front.module.elab.functions.get(f"older_{k}")  # type: ignore[assignment]
     assert said(s, "f(a)") == ["1.0 : f64"] and s.unit is not before
+
+
+def test_an_error_about_a_parameter_points_at_its_function(s: Session) -> None:
+    said(s, "def f(x: f64) = x**3\n1\ndef g(v: f64[n]) = f(v)\n2\ndef h(v: f64[n]) -> f64 = sum(f(v))")
+    e = failure(s, ":grad h q")
+    assert e.code == "DV0606" and e.message == "h has no parameter q" and e.help == "its parameters: v"
+    assert e.span is not None and e.span.source is not None and e.span.source.text.split("\n")[e.span.line - 1].startswith("def h(")
+    assert said(s, ":grad h v")[0].startswith("def grad_h(")
+
+
+# ---------------------------------------------------------------- tests
+
+
+def test_a_failing_test_says_why_and_leaves_the_one_before(s: Session) -> None:
+    assert said(s, 'let v = [1.0, exp(0.0)]\ntest "q" = v[0] == 1\n1')[1:] == ['test "q" passes', "1 : i64"]
+    e = failure(s, 'def f(x: f64) = x\ntest "q" =\n  let w = 2 * v\n  f(1.0) == 1.0 and approx(w, [2.0, 3.0])')
+    assert e.code == "DV0512" and e.span is not None and (e.span.line, e.span.col) == (4, 21)
+    assert e.notes == ("the left side is [2., 2.]", "the right side is [2., 3.]", "they differ most at [1]: 2.0 and 3.0")
+    assert "f" not in s.functions() and s.unit.items['test "q"'].text == 'test "q" = v[0] == 1'
+    assert said(s, 'test "q" = v[7] == 1') == ["error DV0315"]
+
+
+def test_what_follows_declarations_with_an_error_is_run_if_it_goes_on(s: Session) -> None:
+    text = 'test "q" = 1 == 2\n2 + 2\ntest "r" = false\ntest "r" = 1\n3\ndef f(x: f64) = x\ndef g(x) = )\nf(1.0)'
+    replies = said(s, text, keep_going=True)
+    assert replies == ["error DV0512", "4 : i64", "error DV0512", "error DV0301", "3 : i64", "error DV0112", "f(x: f64) -> f64",
+                       "1.0 : f64"]
 
 
 # ---------------------------------------------------------------- redefinition
