@@ -42,6 +42,7 @@ def grown_lists(stmts: Sequence[ast.stmt]) -> Names:
     lists = Counter(t.id for n in nodes if isinstance(n, ast.Assign) and isinstance(n.value, ast.List | ast.ListComp)
                     for t in n.targets if isinstance(t, ast.Name))
     added = Counter(n.target.id for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name))
+    added += Counter(n.name for n in nodes if isinstance(n, Append | Shrink))
     stored = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
     return frozenset(n for n, k in lists.items() if k + added[n] == stored[n])
 

@@ -276,7 +276,10 @@ class Reader:
             return None
         env = Environment.of(function)
         env.cells.update(fixed)
-        return FunctionReader(self, found.text, found.node, env, (), {}, fixed)
+        try:
+            return FunctionReader(self, found.text, found.node, env, (), {}, fixed)
+        except SyntaxError:  # of parameters that the language lacks
+            return None
 
     def class_given(self, function: FunctionType, owner: type | None, of_class: bool) -> type | None:
         key = function, owner

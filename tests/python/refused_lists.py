@@ -222,5 +222,5 @@ def returns_zip(x):
 @refused
 def another_name(xs):
     ys = xs
-    ys.append(4.0)  # DV0154 at ys.append(4.0): ys = list(…)
+    ys.append(4.0)  # DV0152 at ys.append(4.0): ys = list(ys)
     return len(xs)
