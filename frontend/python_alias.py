@@ -68,14 +68,14 @@ class Aliases:
         self.rows: dict[str, tuple[Names, bool]] = {}
         """The names that a comprehension gives values, the arrays whose rows these may be, and whether they are."""
         self.lists = NONE
-        """The names that stand for lists and nothing else."""
+        """The names that stand for lists and nothing else, or for dicts."""
         self.holders = Holders(ranks.static, ranks.known, ranks.is_local, self.returned)
 
     def run(self, params: Sequence[str], body: Sequence[ast.stmt]) -> None:
         for p in params:
             if self.ranks.of_name(p) != 0:
                 self.pairs[frozenset((p, OUTSIDE))] = SURE
-        self.lists = grown_lists(body)
+        self.lists = grown_lists(body) | grown_lists(body, ast.Dict)
         self.holders.parameters([p for p in params if self.ranks.of_name(p) != 0])
         self.statements(body, Live(NONE))
 
@@ -114,6 +114,8 @@ class Aliases:
                     self.write(name, s, after, frozenset((s,)) if self.ranks.of_name(name) is None else SURE)
             case ast.AugAssign(target=t):
                 self.write_into(t, after)
+                if self.is_item(t) and self.ranks.of(t) != 0:  # an array there changes itself
+                    self.write(next(targets(t)), s, after, frozenset((s,)))
             case ast.If(body=body, orelse=orelse):
                 self.either([body, orelse], Live(after, out.broken, out.again))
             case ast.Match(subject=subject, cases=cases):
@@ -286,18 +288,22 @@ class Aliases:
 
     def write_into(self, target: ast.expr, after: Names) -> None:
         name = next(targets(target), None)
-        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and name in self.lists:
-            self.resize(target.value.id, target, after)  # an item of a list: what was there stays what it is
+        if name is not None and self.is_item(target):
+            self.resize(name, target, after)  # what was there stays what it is
         elif name is not None and not isinstance(target, ast.Attribute):
             self.write(name, target, after, SURE)
 
-    def resize(self, name: str, s: ast.stmt, after: Names) -> None:
+    def is_item(self, target: ast.expr) -> bool:
+        """Is it an item of a list or dict?"""
+        return isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and target.value.id in self.lists
+
+    def resize(self, name: str, s: ast.AST, after: Names) -> None:
         """Refuses to give a list other items that others hold."""
         for h in sorted(self.holders.holders(name)):
             if h == OUTSIDE or h in after:
                 what, help = growing_list(h, name)
                 raise SyntaxError("DV0152", what, self.at(s), help=help)
-        if not self.list_depth(ast.Name(name, ast.Load())):
+        if name not in self.lists and not self.list_depth(ast.Name(name, ast.Load())):
             self.write(name, s, after, SURE)
 
     def write(self, name: str, node: ast.AST, after: Names, unsure: Nodes) -> None:

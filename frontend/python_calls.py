@@ -30,6 +30,7 @@ INSTEAD = {
     "vectorize": "functions of scalars take arrays as they are", "hstack": "np.concatenate", "vstack": "np.stack or np.concatenate",
     "tolist": "arrays and lists are one: leave it out", "format": None, "eval": None, "exec": None,
     "items": 'a dict is a record here: name its fields, d["a"]', "values": 'a dict is a record here: name its fields, d["a"]',
+    "astuple": "write the fields: (p.a, p.b)", "asdict": 'write the fields: {"a": p.a, "b": p.b}', "_make": "write Class(*t) for a tuple t",
     "keys": 'a dict is a record here: name its fields, d["a"]', "get": 'write d["a"]: the keys of a dict are known',
 }
 OTHERWISE = {

@@ -163,6 +163,7 @@ class Expressions(Operators):
             return None
         if isinstance(op, ast.Add) and a and b:
             return call(self.at(node), self.builtin("concat", node), self.expr(node.left), self.expr(node.right))
+        span = self.at(node)
         items, times = (node.left, node.right) if a else (node.right, node.left)
         if isinstance(op, ast.Mult) and isinstance(items, ast.List) and len(items.elts) == 1:
             n, x = self.expr(times), self.expr(items.elts[0])
@@ -170,6 +171,14 @@ class Expressions(Operators):
                 self.refuse(node, "the rows of this list are one and the same list", f"write [{ast.unparse(items.elts[0])} for _ in range(…)]",
                             "DV0152")
             return call(self.at(node), self.builtin("fill", node), n, x)
+        if isinstance(op, ast.Mult) and isinstance(items, ast.List | ast.ListComp) and self.list_depth(items) == 1:
+            v = self.fresh("v")
+            gens = sx.Gens(span, (sx.GenBelow(span, "_", self.expr(times)), sx.GenIn(span, sx.PName(span, v), self.expr(items))), sx.Bool(span, True))
+            return sx.Comp(span, sx.Name(span, v), gens)
+        if isinstance(op, ast.Add):
+            other = ast.unparse(node.right if a else node.left)
+            self.refuse(node, f"{ast.unparse(node)}: in Python this appends if {other} is a list, and calculates if it is an array",
+                        f"write list({other}) if it is a list; np.array({ast.unparse(items)}) if it is an array")
         self.refuse(node, f"{ast.unparse(node)}: in Python this is about lists, not about numbers", "write np.array(…)")
 
     def no_list(self, node: ast.expr, op: str) -> None:
@@ -265,6 +274,7 @@ class Expressions(Operators):
             args.append(sx.Arg(self.at(value), key.value, self.expr(value)))
         if not args:
             self.refuse(node, "an empty dict is not in the language")
+        self.linker.dict_of(tuple(a.name or "" for a in args))
         return sx.Call(self.at(node), self.builtin("record", node), tuple(args), None)
 
     def attribute(self, node: ast.Attribute) -> sx.Expr:

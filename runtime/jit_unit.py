@@ -68,7 +68,7 @@ class PythonUnit(Unit):
             except errors.SyntaxError as e:
                 what = "list" if depth else "tuple"
                 raise errors.TypeError("DV0607", f"`{name}` of {function} is a {what}: {e.message}", e.span,
-                                       help="give np.array(…)" if depth else e.help) from None
+                                       help=f"to calculate give np.array(…); to append write list({name}) + …" if depth else e.help) from None
             self._accepted.add((name, depth))
 
     def _own_member(self, cls: type, record: str, path: str) -> str | None:
@@ -192,6 +192,8 @@ class _Rebuilder(Rebuilder):
         self.found: dict[tuple[str, ...], dict[object, None]] = {}
         for cls in (*built.classes.values(), *built.anonymous):
             self.found.setdefault(record_fields(cls) or (), {})[cls] = None
+        for keys in built.dicts:
+            self.found.setdefault(keys, {})[dict] = None
         for a in arguments:
             self._see(a)
 
@@ -214,7 +216,7 @@ class _Rebuilder(Rebuilder):
         if len(found) > 1:
             names = " and ".join(sorted(getattr(c, "__name__", "") for c in found))
             raise errors.TypeError("DV0614", f"{names} have the same fields ({', '.join(fields)}): which one comes back is not clear",
-                                   help="write the types of the fields in the classes")
+                                   help="give back its fields as a tuple" if dict in found else "write the types of the fields in the classes")
         if found == [dict]:
             return lambda *parts: dict(zip(fields, parts, strict=True))
         return _making(found[0], fields)  # type: ignore[arg-type]

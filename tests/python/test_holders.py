@@ -101,6 +101,9 @@ ALONE = [
     "xs = [x, 2.0]\nt = xs[0]\nxs[0] = t + 1\nxs[1] = t\nreturn xs[0] * xs[1] + t",
     "xs = [v for v in [x, x]]\nt = xs[0]\ni = 1\nxs[i] = t * t\nxs[0] = 2.0\nreturn xs[0] * xs[1]",
     "xs = [x]\nys = xs.copy()\nys[0] = 3.0\nys.append(x)\nreturn sum(xs) * sum(ys)",
+    "xs = [x, 2.0] * 3\nxs.append(x)\nreturn xs[4] * len(xs) + sum(2 * [x, x * x]) + xs[6] * xs[0]",
+    'c = {"a": x, "b": 1.0}\nc["a"] += x\nc["b"] = c["a"] * x\nreturn c["b"] * x',
+    "xs = [x, 2.0]\nxs[0] += x\nreturn xs[0] * x",
     "p = Path(np.ones(2))\nw = p.scaled(x)\nw[0] = 2 * x\nreturn np.sum(p.v * w)",
     # what a refused worklist is to become
     ("room = 100\nq = np.zeros(room)\nq[0] = x\nn = 1\ni = 0\ns = 0.0\nwhile i < n:\n    v = q[i]\n    i += 1\n    s += v\n"
@@ -139,6 +142,15 @@ def test_all_views_of_the_table_are_known() -> None:
     assert {"np.diag", "np.moveaxis", ".ravel"} <= found <= VIEWS
 
 
+def test_items_that_change_themselves() -> None:
+    """`c["a"] += 1.0` changes an array that stands there, which others see."""
+    for text in ('c = {"a": x}\nc["a"] += 1.0\nreturn x + c["a"]', "c = [x, x]\nc[0] += 1.0\nreturn x + c[0]"):
+        assert dv.jit(function(text))(1.0) == function(text)(1.0)
+        with pytest.raises(dv.TypeError) as e:
+            dv.jit(function(text))(np.ones(2))
+        assert e.value.code == "DV0308" and ".copy()" in (e.value.help or "")
+
+
 @dataclasses.dataclass
 class Pair:
     a: float
@@ -168,3 +180,34 @@ def test_replace_where_its_value_has_a_name() -> None:
     for f in (named, typed, again, inside):
         assert dv.jit(f)(p, 5.0) == pytest.approx(f(p, 5.0), rel=1e-12)
         assert dv.grad(f, argnums=1)(p, 5.0) == pytest.approx((f(p, 5.0 + h) - f(p, 5.0 - h)) / (2 * h), rel=1e-7)
+
+
+class Two(NamedTuple):
+    a: float
+    b: float
+
+
+def test_dicts_are_no_records_of_the_same_fields() -> None:
+    for f in (lambda p: {"a": p.a, "b": p.b}, lambda p: {"a": p.b, "b": p}["b"]):
+        with pytest.raises(dv.Error, match="which one comes back"):
+            dv.jit(f)(Two(1.0, 2.0))
+    assert dv.jit(lambda p: {"b": p.a, "c": p.b})(Two(1.0, 2.0)) == {"b": 1.0, "c": 2.0}
+
+
+def test_the_library_of_python() -> None:
+    """Errors in functions of Python's own files are placed where they are called."""
+
+    def as_tuple(p: Pair):
+        return dataclasses.astuple(p)
+
+    def as_dict(p: Pair):
+        return dataclasses.asdict(p)["a"]
+
+    def made(p: Pair):
+        return Two._make([p.a, p.b])
+
+    for f, help in ((as_tuple, "(p.a, p.b)"), (as_dict, '{"a": p.a'), (made, "Class(*t)")):
+        with pytest.raises(dv.Error) as e:
+            dv.jit(f)(Pair(1.0, 2.0))
+        assert e.value.span is not None and e.value.span.source is not None and e.value.span.source.name == __file__
+        assert e.value.code == "DV0153" and help in (e.value.help or "")
