@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FunctionType
@@ -56,6 +57,10 @@ class PythonUnit(Unit):
         language: the program may not know their types yet."""
         for cls in _classes(value):
             self._adopt(cls)
+        own = None if self.python is None else inspect.getattr_static(type(value), self.python.__name__, None)
+        if own is not None and getattr(own, "python", None) is self.python and record_fields(type(value)) is None:
+            raise errors.TypeError("DV0607", f"`{param.name}` of {function} is a {type(value).__name__}, whose method this is",
+                                   help=f"take it from the object: p.{own.__name__}(…) for an object p")
         name = next((n for n, s in self.built.spelled.items() if s == param.name), param.name)
         depth = list_levels(value) - (len(param.type.batch) if isinstance(param.type, shapes.Any) else 0)
         if self.python is None or name in self.fixed or (not isinstance(value, tuple) and depth <= 0):
