@@ -333,6 +333,8 @@ class Reader:
                 return self.real(float(value), span)
             case np.ndarray(ndim=0):
                 return self.value(value[()], name, span, used)
+            case np.matrix() | np.ma.MaskedArray():
+                raise TypeError("DV0156", f"{name} is a {type(value).__name__}, which calculates in its own way", span, help="write np.asarray(…) where it is made")
             case np.ndarray() | list():
                 return self.array(value, name, span, used)
             case tuple() if as_array and value and all(isinstance(v, int | float | np.number) for v in value):

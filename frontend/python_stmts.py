@@ -141,7 +141,7 @@ class Statements(Matching):
             self.lists, self.tuples, self.empty = lists, tuples, empty
 
     def branches(self, s: ast.If, rest: Sequence[ast.stmt], end: End, out: Live) -> sx.Expr:
-        test = self.tried(lambda: self.expr(s.test), s.test)
+        test = self.tried(lambda: self.test(s.test), s.test)
         body = self.side(s.body, rest, end, out)
         return conditional(self.at(s), test, body, self.side(s.orelse, rest, end, out))
 
@@ -398,7 +398,7 @@ class Statements(Matching):
         raise NotImplementedError
 
     def assertion(self, s: ast.Assert) -> sx.Assert:
-        test = self.expr(s.test)
+        test = self.test(s.test)
         match s.msg:
             case None:
                 text = _braces(ast.unparse(s.test))
@@ -434,7 +434,7 @@ class Statements(Matching):
             return made
 
         if isinstance(s, ast.If):
-            test = self.tried(lambda: self.expr(s.test), s.test)
+            test = self.tried(lambda: self.test(s.test), s.test)
             body = side(s.body)
             value: sx.Expr = conditional(span, test, body, side(s.orelse))
         else:

@@ -211,3 +211,49 @@ def test_the_library_of_python() -> None:
             dv.jit(f)(Pair(1.0, 2.0))
         assert e.value.span is not None and e.value.span.source is not None and e.value.span.source.name == __file__
         assert e.value.code == "DV0153" and help in (e.value.help or "")
+
+
+def test_shapes_are_gone_over() -> None:
+    def product(x):
+        p = 1
+        for k in x.shape:
+            p *= k
+        return p + 100 * len(x.shape)
+
+    def listed(x):
+        return [2 * k for k in x.shape]
+
+    for x in (np.ones(4), np.ones((2, 3)), np.ones((2, 3, 4))):
+        assert dv.jit(product)(x) == product(x)
+        np.testing.assert_array_equal(dv.jit(listed)(x), listed(x))
+
+
+def test_lists_as_conditions() -> None:
+    def f(x):
+        xs = [t for t in x if t > 0]
+        return sum(xs) if xs and not [t for t in xs if t > 2] else -1.0
+
+    for x in (np.array([1.0, 2.0]), np.array([-1.0]), np.array([1.0, 3.0])):
+        assert dv.jit(f)(x) == f(x)
+
+
+def test_matrices_that_calculate_in_their_own_way() -> None:
+    m, names = np.matrix([[1.0, 2.0], [3.0, 4.0]]), run("def f(x):\n    return x * M")
+    f = dv.jit(lambda x: x * x)
+    for _ in range(3):
+        f(np.asarray(m))
+        with pytest.raises(dv.TypeError, match="np.matrix"):
+            f(m)
+    names["M"] = m
+    with pytest.raises(dv.TypeError, match="its own way"):
+        dv.jit(names["f"])(2.0)
+
+
+def test_what_lists_have_in_python() -> None:
+    for text, help in (("xs.index(2.0)", "np.argmax([1 if t == x else 0 for t in xs])"), ("xs.count(2.0)", "sum(t == x for t in xs)"),
+                       ("math.fsum(xs)", "sum(v)")):
+        with pytest.raises(dv.Error) as e:
+            dv.jit(run(f"import math\ndef f(xs):\n    return {text}")["f"])([1.0, 2.0])
+        assert help in (e.value.help or "")
+    f = dv.jit(lambda xs, x: np.argmax([1 if t == x else 0 for t in xs]) + 10 * sum(t == x for t in xs))
+    assert f([1.0, 2.0, 2.0], 2.0) == 21
