@@ -164,7 +164,9 @@ class Aliases:
             before = self.state()
             if target is not None and source is not None:
                 self.go_over(target, source)
+                owners = self.holders.held(source)
                 self.holders.bind([(n, self.holders.items_of(source), NONE) for n in own])
+                self.holders.taken(sorted(own), owners)
             self.statements(body, Live(head, after, head))
             self.go_on([before, self.state(), *self.left])
             if self.state() == before:
@@ -197,7 +199,9 @@ class Aliases:
                 if isinstance(value, ast.Lambda):
                     self.functions[name] = value
                 self.bind(name, self.sources(value))
+                owners = self.holders.owners(value)
                 self.holders.bind([(name, *self.holders.value(value))])
+                self.holders.taken([name], owners)
                 if isinstance(value, ast.List | ast.Tuple):
                     for one, two in combinations([self.sources(x) for x in value.elts], 2):
                         for n in one.keys() & two.keys():  # unsure where one is an element: it may be a number
@@ -208,7 +212,10 @@ class Aliases:
                 found = [self.sources(v) for v in values] if values is not None else [whole] * len(elts)
                 self.shared(elts, values)
                 held = [self.holders.value(v) for v in values] if values is not None else [(self.holders.value(value)[1], NONE)] * len(elts)
+                names = [e.id for e in elts if isinstance(e, ast.Name)]
+                owners = self.holders.held(value) if values is None else frozenset().union(*map(self.holders.owners, values))
                 self.holders.bind([(e.id, *h) for e, h in zip(elts, held, strict=True) if isinstance(e, ast.Name)])
+                self.holders.taken(names, owners)
                 self.bind_all([(e.id if isinstance(e, ast.Name) else None, f) for e, f in zip(elts, found, strict=True)])
                 for e in elts:
                     if isinstance(e, ast.Tuple | ast.List):

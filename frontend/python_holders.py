@@ -67,6 +67,11 @@ class Holders:
         """Names that get one value, `a = b = [x]`."""
         self.now |= {(n, m) for n in names for m in names if n != m}
 
+    def taken(self, names: Sequence[str], lists: Names) -> None:
+        """Names that get items of lists: those hold them, and so do all that hold the lists."""
+        for x in lists.difference(names):
+            self.now |= {(h, n) for h in ({x} | self.holders(x)).difference(names) for n in names}
+
     def put(self, name: str, lists: Names) -> None:
         """An item of a list, tuple or dict: all that hold this hold the item."""
         self.now |= {(h, x) for h in {name} | self.holders(name) for x in lists if h != x}
@@ -76,6 +81,17 @@ class Holders:
     def held(self, e: ast.expr) -> Names:
         alike, inside = self.value(e)
         return alike | inside
+
+    def owners(self, e: ast.expr) -> Names:
+        """The lists of which a value may be an item."""
+        match e:
+            case ast.Subscript(slice=ast.Slice()):
+                return NONE
+            case ast.Subscript(value=value) | ast.Attribute(value=value):
+                return self.held(value)
+            case ast.IfExp(body=a, orelse=b):
+                return self.owners(a) | self.owners(b)
+        return NONE
 
     def items_of(self, e: ast.expr) -> Names:
         """What the items of a value may be."""

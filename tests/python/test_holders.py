@@ -61,6 +61,9 @@ SHOWN = {
     "diag": "a = np.zeros((2, 2))\nd = np.diag(a)\na[0, 0] = x  #\nreturn d",
     "moveaxis": "a = np.zeros((3, 2))\nb = np.moveaxis(a, 0, 1)\na[0, 1] = x  #\nreturn b",
     "float64": "a = np.zeros(2)\nb = np.float64(a)\na[0] = x  #\nreturn b",
+    "a row": "rows = [[x, 2.0], [3.0, x]]\nr = rows[0]\nr.append(3.0)  #\nreturn len(rows[0]) + len(r)",
+    "rows with names": "rows = [[x, 2.0], [3.0, x]]\na, b = rows\na.append(3.0)  #\nreturn len(rows[0]) + len(a)",
+    "each row": "rows = [[x, 2.0], [3.0, x]]\nfor r in rows:\n    r.append(3.0)  #\nreturn len(rows[0])",
     "a method": "p = Path(np.zeros(2))\nw = p.get()\nw[0] = x  #\nreturn p.v",
     "dataclasses.replace": "p = Point(np.zeros(2), x)\nq = dataclasses.replace(p, k=2.0)\nw = q.v\nw[0] = x  #\nreturn p.v",
 }
