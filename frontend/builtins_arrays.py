@@ -44,6 +44,11 @@ def shape(elab: Elaborator, span: Span, v: Value, axis: Value | None) -> Value:
     return found[0] if len(found) == 1 else TupleV(found)
 
 
+@builtin("sizes", "v", "the sizes of all axes, as an array")
+def all_sizes(elab: Elaborator, span: Span, v: Value) -> Value:
+    return elab.array_of_values([Leaf(s) for s in axes_of(array(elab, "sizes", v, span))], span)
+
+
 # ---------------------------------------------------------------- constants
 
 

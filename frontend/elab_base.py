@@ -63,6 +63,8 @@ class Base:
         self.below: dict[Var, BareIndex] = {}
         self.casts: dict[Var, str] = {}
         self.trial_vars: set[Var] = set()
+        self.named: set[Var] = set()
+        """Variables that are called as users call them."""
         self.arg_spans: dict[int | str, Span] = {}
         self.on_bind: Callable[[Span, Value], object] | None = None
         self.wanted: Asked | None = None

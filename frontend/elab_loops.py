@@ -294,8 +294,11 @@ class Loops(Generators):
             if fits and not kind.endswith("?") and not y.flex and y.flex_kind != kind:
                 fits = False
             if not fits:
-                self.type_error("DV0316", f"the loop's state is {vs.show_type(x)} at first, {vs.show_type(y)} after a "
-                                "step", span)
+                name = x.atom.name if x.atom in self.named and isinstance(x.atom, Var) else None
+                want = settled(joined or y.flex_kind)
+                wider_ = want != settled(kind) and "bool" not in (want, kind)
+                self.type_error("DV0316", f"{name or 'the state'} is {vs.show_type(x)} at first, {vs.show_type(y)} after a step of the loop", span,
+                                help=f"let {'its elements' if x.shape else 'it'} begin as {want}({name or '…'})" if wider_ else None)
             assert joined is not None
             plan.nexts.append(wider(joined, old) or joined)
         it = iter(plan.nexts)

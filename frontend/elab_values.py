@@ -144,6 +144,7 @@ class Values(Base):
             case Leaf(Var() as a):
                 if a.name in ("t", "s"):
                     a.name = name
+                    self.named.add(a)
             case TupleV(items):
                 for k, i in enumerate(items):
                     self.name_leaves(f"{name}_{k}", i)

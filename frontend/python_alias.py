@@ -2,13 +2,15 @@
 
 In the language arrays are values.  A forward analysis keeps, for each pair of local names, whether they
 may be one array; an assignment to elements is refused if another name of the array is read later, or if
-the array came from outside.  Where it is not known whether something is a number or a row (`t = a[i]`),
+the array came from outside.  What makes a list longer or shorter changes it for those that hold the list
+itself (python_holders.py), and leaves its elements as they are.  Where it is not known whether something is a number or a row (`t = a[i]`),
 the place is noted in `scalars`, and the program checks that it is a number.
 """
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from types import FunctionType
@@ -29,45 +31,52 @@ from .python_flow import (
     reads,
     targets,
 )
-from .python_lists import Append, Extend, Shrink
+from .python_holders import LOOP, OUTSIDE, Holders, Holds, growing_list
+from .python_lists import Append, Extend, Shrink, grown_lists
 from .python_ranks import Ranks
 from .python_scope import MISSING
-from .python_tables import Known
+from .python_tables import Known, methods
 
 Nodes = frozenset[ast.AST]
 SURE: Nodes = frozenset()
-OUTSIDE = "\0"
-"""Stands for all arrays that come from outside."""
-
 TWICE = "\1"
 """Paired with a name of a list or tuple two of whose parts are one array."""
 
-VIEWS = frozenset({"np.asarray", "np.reshape", "np.ravel", "np.transpose", "np.diagonal", "np.flip", ".reshape", ".ravel",
-                   ".transpose", ".item"})
+VIEWS = frozenset({"np.asarray", "np.reshape", "np.ravel", "np.transpose", "np.diagonal", "np.diag", "np.flip", "np.moveaxis",
+                   "np.bool_", "np.float32", "np.float64", "np.int32", "np.int64", ".reshape", ".ravel", ".transpose", ".item"})
+"""Functions of the table that may give the memory of an argument, the array itself or a part of it."""
+
 Pairs = dict[frozenset[str], Nodes]
+State = tuple[Pairs, Holds]
 
 
 class Aliases:
-    """The analysis of one function; `static` and `known` say what names from outside stand for."""
+    """The analysis of one function; `method` finds the method of a record whose class the text says."""
 
     def __init__(self, ranks: Ranks, at: Callable[[ast.AST], Span], list_depth: Callable[[ast.expr], int],
-                 returns_argument: Callable[[FunctionType], bool]) -> None:
+                 returns_argument: Callable[[FunctionType], bool], method: Callable[[ast.Attribute], FunctionType | None]) -> None:
         self.ranks = ranks
         self.at = at
         self.list_depth = list_depth
         self.returns_argument = returns_argument
+        self.method = method
         self.scalars: set[ast.AST] = set()
         self.errors: list[Error] = []
         self.pairs: Pairs = {}
-        self.left: list[Pairs] = []
+        self.left: list[State] = []
         self.functions: dict[str, ast.FunctionDef | ast.Lambda] = {}
         self.rows: dict[str, tuple[Names, bool]] = {}
         """The names that a comprehension gives values, the arrays whose rows these may be, and whether they are."""
+        self.lists = NONE
+        """The names that stand for lists and nothing else, or for dicts."""
+        self.holders = Holders(ranks.static, ranks.known, ranks.is_local, self.returned)
 
     def run(self, params: Sequence[str], body: Sequence[ast.stmt]) -> None:
         for p in params:
             if self.ranks.of_name(p) != 0:
                 self.pairs[frozenset((p, OUTSIDE))] = SURE
+        self.lists = grown_lists(body) | grown_lists(body, ast.Dict)
+        self.holders.parameters([p for p in params if self.ranks.of_name(p) != 0])
         self.statements(body, Live(NONE))
 
     # ------------------------------------------------ the analysis
@@ -83,16 +92,18 @@ class Aliases:
         after = live(rest, out)
         match s:
             case Append(name=name, element=element):
-                self.write(name, s, after, SURE, self.list_depth(s.targets[0]))
+                self.resize(name, s, after)
                 for other, nodes in (self.sources(element) if isinstance(s, Extend) else self.reached(element)).items():
                     if other != name:
                         self.add(name, TWICE if frozenset((name, other)) in self.pairs else other, nodes)
+                self.holders.put(name, self.holders.value(element)[1] if isinstance(s, Extend) else self.holders.held(element))
             case Shrink(name=name):
-                self.write(name, s, after, SURE, self.list_depth(s.targets[0]))
+                self.resize(name, s, after)
             case ast.Assign(targets=ts, value=value):
                 for t in ts:
                     self.assign(t, value, after, s)
                 same = [t.id for t in ts if isinstance(t, ast.Name)]
+                self.holders.same(same)
                 if self.ranks.of(value) != 0:
                     for other in same[1:]:
                         self.add(same[0], other, SURE)
@@ -103,12 +114,15 @@ class Aliases:
                     self.write(name, s, after, frozenset((s,)) if self.ranks.of_name(name) is None else SURE)
             case ast.AugAssign(target=t):
                 self.write_into(t, after)
+                if self.is_item(t) and self.ranks.of(t) != 0:  # an array there changes itself
+                    self.write(next(targets(t)), s, after, frozenset((s,)))
             case ast.If(body=body, orelse=orelse):
                 self.either([body, orelse], Live(after, out.broken, out.again))
             case ast.Match(subject=subject, cases=cases):
                 for c in cases:
                     for name in [n for p in ast.walk(c.pattern) if (n := getattr(p, "name", None)) is not None]:
                         self.bind(name, self.sources(subject))
+                        self.holders.bind([(name, self.holders.held(subject), NONE)])
                 self.either([c.body for c in cases] + [[]], Live(after, out.broken, out.again))
             case ast.For(target=t, iter=source, body=body):
                 self.loop(body, after, t, source, None)
@@ -118,29 +132,44 @@ class Aliases:
                 self.functions[name] = s
                 if isinstance(s, Defaulted):  # it keeps what its defaults were
                     self.bind(name, {n: nodes for d in defaults_of(s).values() for n, nodes in self.sources(d).items()})
+                    self.holders.bind([(name, NONE, self.holders.all(list(defaults_of(s).values())))])
             case ast.Break() | ast.Continue():
-                self.left.append(dict(self.pairs))
+                self.left.append(self.state())
+
+    def state(self) -> State:
+        return dict(self.pairs), self.holders.now
+
+    def go_on(self, found: Sequence[State]) -> None:
+        """From one of several states."""
+        self.pairs, self.holders.now = join([p for p, _ in found]), frozenset().union(*(h for _, h in found))
 
     def either(self, bodies: Sequence[Sequence[ast.stmt]], out: Live) -> None:
-        before, found = self.pairs, []
+        before, found = self.state(), []
         for body in bodies:
-            self.pairs = dict(before)
+            self.go_on([before])
             self.statements(body, out)
-            found.append(self.pairs)
-        self.pairs = join(found)
+            found.append(self.state())
+        self.go_on(found)
 
     def loop(self, body: Sequence[ast.stmt], after: Names, target: ast.expr | None, source: ast.expr | None,
              test: ast.expr | None) -> None:
         own = NONE if target is None else frozenset(targets(target))
         head = loop_live(body, after, own, reads(test))
+        if source is not None:  # a loop reads what it goes over at each step
+            it = f"{LOOP}{source.lineno}:{source.col_offset}"
+            self.holders.bind([(it, NONE, self.holders.held(source))])
+            head |= {it}
         outer, self.left = self.left, []
         while True:
-            before = dict(self.pairs)
+            before = self.state()
             if target is not None and source is not None:
                 self.go_over(target, source)
+                owners = self.holders.held(source)
+                self.holders.bind([(n, self.holders.items_of(source), NONE) for n in own])
+                self.holders.taken(sorted(own), owners)
             self.statements(body, Live(head, after, head))
-            self.pairs = join([before, self.pairs, *self.left])
-            if self.pairs == before:
+            self.go_on([before, self.state(), *self.left])
+            if self.state() == before:
                 break
         self.left = outer
 
@@ -170,6 +199,9 @@ class Aliases:
                 if isinstance(value, ast.Lambda):
                     self.functions[name] = value
                 self.bind(name, self.sources(value))
+                owners = self.holders.owners(value)
+                self.holders.bind([(name, *self.holders.value(value))])
+                self.holders.taken([name], owners)
                 if isinstance(value, ast.List | ast.Tuple):
                     for one, two in combinations([self.sources(x) for x in value.elts], 2):
                         for n in one.keys() & two.keys():  # unsure where one is an element: it may be a number
@@ -179,19 +211,37 @@ class Aliases:
                 whole = {} if values is not None or self.ranks.of(value) == 1 else self.sources(value)
                 found = [self.sources(v) for v in values] if values is not None else [whole] * len(elts)
                 self.shared(elts, values)
+                held = [self.holders.value(v) for v in values] if values is not None else [(self.holders.value(value)[1], NONE)] * len(elts)
+                names = [e.id for e in elts if isinstance(e, ast.Name)]
+                owners = self.holders.held(value) if values is None else frozenset().union(*map(self.holders.owners, values))
+                self.holders.bind([(e.id, *h) for e, h in zip(elts, held, strict=True) if isinstance(e, ast.Name)])
+                self.holders.taken(names, owners)
                 self.bind_all([(e.id if isinstance(e, ast.Name) else None, f) for e, f in zip(elts, found, strict=True)])
                 for e in elts:
                     if isinstance(e, ast.Tuple | ast.List):
                         self.assign(e, value, after, s)
                     elif not isinstance(e, ast.Name):
                         self.write_into(e, after)
+                if values is not None and {*map(ast.unparse, elts)} != {*map(ast.unparse, values)}:  # a swap shares nothing
+                    for e, v in zip(elts, values, strict=True):
+                        self.put(e, v)
             case _:
                 self.write_into(target, after)
-                if isinstance(target, ast.Subscript) and (self.list_depth(target.value) > 1 or isinstance(target.slice, ast.Constant)):
-                    root = next(targets(target), None)
-                    for other, nodes in self.sources(value).items():
-                        if root is not None and other != root:
-                            self.pairs[frozenset((root, other))] = nodes
+                self.put(target, value)
+
+    def put(self, target: ast.expr, value: ast.expr) -> None:
+        """`rows[i] = r`, `d["a"] = r`: lists and dicts keep the array itself."""
+        root = next(targets(target), None)
+        if root is None or not isinstance(target, ast.Subscript):
+            return
+        self.holders.put(root, self.holders.held(value))
+        named, depth = isinstance(target.slice, ast.Constant) and isinstance(target.slice.value, str), self.list_depth(target.value)
+        if not named and not depth and (self.ranks.of(target.value) is not None or not isinstance(target.slice, ast.Constant)):
+            return  # an array copies it
+        sure = named or depth > 1 or self.ranks.of(value) is not None or not isinstance(value, ast.Name | ast.Subscript)
+        for other, nodes in self.sources(value).items():
+            if other != root or depth:
+                self.add(root, TWICE if other == root else other, nodes if sure else nodes | {value})
 
     def bind(self, name: str, found: dict[str, Nodes]) -> None:
         self.bind_all([(name, found)])
@@ -245,18 +295,30 @@ class Aliases:
 
     def write_into(self, target: ast.expr, after: Names) -> None:
         name = next(targets(target), None)
-        if name is not None and not isinstance(target, ast.Attribute):
+        if name is not None and self.is_item(target):
+            self.resize(name, target, after)  # what was there stays what it is
+        elif name is not None and not isinstance(target, ast.Attribute):
             self.write(name, target, after, SURE)
 
-    def write(self, name: str, node: ast.AST, after: Names, unsure: Nodes, depth: int = 0) -> None:
-        """Refuses to change an array that is seen elsewhere; `unsure`: it may be a number that is replaced; `depth`: only
-        a list of so many levels changes, not its elements."""
+    def is_item(self, target: ast.expr) -> bool:
+        """Is it an item of a list or dict?"""
+        return isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and target.value.id in self.lists
+
+    def resize(self, name: str, s: ast.AST, after: Names) -> None:
+        """Refuses to give a list other items that others hold."""
+        for h in sorted(self.holders.holders(name)):
+            if h == OUTSIDE or h in after:
+                what, help = growing_list(h, name)
+                raise SyntaxError("DV0152", what, self.at(s), help=help)
+        if name not in self.lists and not self.list_depth(ast.Name(name, ast.Load())):
+            self.write(name, s, after, SURE)
+
+    def write(self, name: str, node: ast.AST, after: Names, unsure: Nodes) -> None:
+        """Refuses to change an array that is seen elsewhere; `unsure`: it may be a number that is replaced."""
         for pair, nodes in list(self.pairs.items()):
             if name not in pair:
                 continue
             (other,) = pair - {name}
-            if depth and other not in self.functions and (other in (OUTSIDE, TWICE) or self.list_depth(ast.Name(other, ast.Load())) < depth):
-                continue
             if other not in (OUTSIDE, TWICE) and other not in after:
                 continue
             if unsure and name not in after:
@@ -294,9 +356,9 @@ class Aliases:
                     return {} if isinstance(self.ranks.static(e), int | float) else {OUTSIDE: SURE}
                 return {} if e.attr in ("shape", "size") else self.sources(value)
             case ast.Subscript(value=value):
+                if isinstance(e.slice, ast.Slice) and self.list_depth(value):
+                    return self.rows_of(value)
                 found = self.sources(value)
-                if isinstance(e.slice, ast.Slice) and self.list_depth(value) == 1:
-                    return {}
                 if self.ranks.of(e) is None and not _sliced(e.slice):
                     return dict.fromkeys(found, frozenset((e,)))
                 return found
@@ -337,27 +399,43 @@ class Aliases:
                     found[other] = frozenset((e,)) if self.ranks.of(e) is None else self.pairs[pair]
         return found
 
+    def rows_of(self, e: ast.expr) -> dict[str, Nodes]:
+        """What a copy of a list shares with it: its rows, where the text says that they are rows."""
+        return self.sources(e) if self.list_depth(e) > 1 or (self.ranks.of(e) or 0) > 1 else {}
+
     def of_call(self, func: ast.expr, args: Sequence[ast.expr]) -> dict[str, Nodes]:
         everything = {n: nodes for a in args for n, nodes in self.sources(a).items()}
         value = self.ranks.static(func)
         known = self.ranks.known(value) if value is not MISSING else None
         if isinstance(known, Known) and known.name == "list":  # of rows, where the text says that they are rows
-            inner = [a for x in args for a in (x.args if isinstance(x, ast.Call) else [x])]
-            return {n: nodes for a in inner if (self.ranks.of(a) or 0) > 1 for n, nodes in self.sources(a).items()}
+            return {n: nodes for x in args for a in (x.args if isinstance(x, ast.Call) else [x]) for n, nodes in self.rows_of(a).items()}
         if isinstance(known, Known):
             return everything if known.name in VIEWS else {}
-        if isinstance(value, type):
+        if isinstance(value, type) or value is dataclasses.replace:
             return everything  # a record
-        if isinstance(value, FunctionType):
-            return everything if self.returns_argument(value) else {}
         if isinstance(func, ast.Attribute) and value is MISSING:
+            method = self.method(func)
+            if method is not None or func.attr == "_replace":
+                return everything | self.sources(func.value) if method is None or self.returns_argument(method) else {}
+            if func.attr == "copy" and self.list_depth(func.value):
+                return self.rows_of(func.value)
             return self.sources(func.value) if f".{func.attr}" in VIEWS else {}
-        if isinstance(func, ast.Name) and func.id in self.functions:
-            f = self.functions[func.id]
-            return everything | {n: SURE for n in free(f)} if returns_argument(f, self.ranks.static, self.ranks.known) else {}
-        if isinstance(func, ast.Name) and self.ranks.is_local(func.id):
-            return everything  # a function that is not known here
-        return {}
+        more = self.returned(ast.Call(func, list(args), []))
+        return {} if more is None else everything | dict.fromkeys(more, SURE)
+
+    def returned(self, e: ast.Call) -> Names | None:
+        """What a function may give back beside its arguments; None if it gives back nothing that others have."""
+        value = self.ranks.static(e.func)
+        if value is MISSING and isinstance(e.func, ast.Attribute):
+            value = self.method(e.func)
+        if isinstance(value, FunctionType):
+            return NONE if self.returns_argument(value) else None
+        if not isinstance(e.func, ast.Name) or not self.ranks.is_local(e.func.id):
+            return None
+        f = self.functions.get(e.func.id)
+        if f is None:
+            return NONE  # a function that is not known here
+        return frozenset(n for n in free(f) if self.ranks.is_local(n)) if returns_argument(f, self.ranks.static, self.ranks.known) else None
 
 
 def join(found: Sequence[Pairs]) -> Pairs:
@@ -385,19 +463,23 @@ def returns_argument(f: ast.FunctionDef | ast.Lambda, static: Callable[[ast.expr
         match e:
             case ast.Name(id=name):
                 return name in shared
-            case ast.Attribute(value=value) | ast.Subscript(value=value):
+            case ast.Attribute(value=value) | ast.Subscript(value=value) | ast.Starred(value=value):
                 return touches(value)
             case ast.IfExp(body=a, orelse=b):
                 return touches(a) or touches(b)
-            case ast.Tuple(elts=elts) | ast.List(elts=elts):
-                return any(map(touches, elts))
-            case ast.Call(func=func, args=args):
+            case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Dict(values=parts) | ast.BoolOp(values=parts):
+                return any(map(touches, parts))
+            case ast.GeneratorExp(generators=[first, *_]):
+                return touches(first.iter)  # read when it is used
+            case ast.Call(func=func, args=args, keywords=named):
+                given = [*args, *(k.value for k in named)]
                 entry = known(static(func)) if isinstance(func, ast.Name | ast.Attribute) else None
                 if isinstance(entry, Known):
-                    return entry.name in VIEWS and any(map(touches, args))
-                if isinstance(func, ast.Attribute):
-                    return f".{func.attr}" in VIEWS and touches(func.value)
-                return any(map(touches, args))
+                    return entry.name in VIEWS and any(map(touches, given))
+                if isinstance(func, ast.Attribute) and static(func) is MISSING:
+                    new = func.attr == "astype" or func.attr in methods() and f".{func.attr}" not in VIEWS
+                    return not new and any(map(touches, [func.value, *given]))
+                return any(map(touches, given))
         return False
 
     nodes = [n for s in body for n in ast.walk(s)]
@@ -405,4 +487,6 @@ def returns_argument(f: ast.FunctionDef | ast.Lambda, static: Callable[[ast.expr
         for n in nodes:
             if isinstance(n, ast.Assign) and touches(n.value):
                 shared |= {m for t in n.targets for m in targets(t)}
+            elif isinstance(n, ast.AnnAssign) and touches(n.value):
+                shared |= set(targets(n.target))
     return any(isinstance(n, ast.Return) and touches(n.value) for n in nodes)

@@ -28,8 +28,11 @@ INSTEAD = {
     "slice": "write a[lo:hi]", "next": "use a loop with break", "iter": "use a for loop", "super": None,
     "einsum": "write the sum: [sum(a[i, k] * b[k, j] for k in range(n)) for …]",
     "vectorize": "functions of scalars take arrays as they are", "hstack": "np.concatenate", "vstack": "np.stack or np.concatenate",
+    "fsum": "write sum(v), which rounds at each step", "index": "write np.argmax([1 if t == x else 0 for t in xs]), if it is there",
+    "count": "write sum(t == x for t in xs)", "bit_length": "bits of integers are not in the language: halve it in a loop, n //= 2, and count",
     "tolist": "arrays and lists are one: leave it out", "format": None, "eval": None, "exec": None,
     "items": 'a dict is a record here: name its fields, d["a"]', "values": 'a dict is a record here: name its fields, d["a"]',
+    "astuple": "write the fields: (p.a, p.b)", "asdict": 'write the fields: {"a": p.a, "b": p.b}', "_make": "write Class(*t) for a tuple t",
     "keys": 'a dict is a record here: name its fields, d["a"]', "get": 'write d["a"]: the keys of a dict are known',
 }
 OTHERWISE = {
@@ -39,11 +42,11 @@ OTHERWISE = {
     "min": "for default= write d if len(v) == 0 else min(v); for key= write v[np.argmin([key(t) for t in v])]",
 }
 """What to write for arguments that a function of the table does not take here."""
-OF_NUMBERS = frozenset({"sum", "np.sum", "np.mean", "np.prod", "np.std", "np.var", "np.cumsum", "math.fsum", ".sum", ".mean", ".prod", ".std",
+OF_NUMBERS = frozenset({"sum", "np.sum", "np.mean", "np.prod", "np.std", "np.var", "np.cumsum", ".sum", ".mean", ".prod", ".std",
                         ".var", ".cumsum"})
 """Functions that take truth values for ones and zeros."""
 METHOD = "a method of a class is found where the text says the class: write the type of the parameter, p: Class"
-OF_ITEMS = frozenset({"sum", "min", "max", "any", "all", "math.prod", "math.fsum", "np.sum", "np.prod", "np.mean", "np.max", "np.min", "list"})
+OF_ITEMS = frozenset({"sum", "min", "max", "any", "all", "math.prod", "np.sum", "np.prod", "np.mean", "np.max", "np.min", "list"})
 """Functions that take a tuple for the array of its items."""
 TYPES = {"float": "f64", "int": "i64", "bool": "bool", "float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32"}
 
@@ -247,6 +250,8 @@ class Calls(Sequences):
             return self.steps(node, [self.expr(a) for a in args])
         if known.name == "len" and len(args) == 1 and (cls := self.class_of(args[0])) is not None and issubclass(cls, tuple):
             return number(len(record_fields(cls) or ()), self.at(node))
+        if known.name == "len" and len(args) == 1 and self.is_shape(args[0]):
+            return call(self.at(node), self.builtin("len", node), self.sequence(args[0]))
         if known.name == ".reshape" and args and not keywords and receiver is not None:
             return self.reshaped(node, receiver, args)
         if known.name == "np.reshape" and len(args) == 2 and not keywords:

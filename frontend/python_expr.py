@@ -62,17 +62,17 @@ class Expressions(Operators):
                 self.no_list(operand, "-")
                 return sx.Unary(span, "-", self.expr(operand))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return sx.Unary(span, "not", self.expr(operand))
+                return sx.Unary(span, "not", self.test(operand))
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.expr(operand)
             case ast.UnaryOp():
                 self.refuse(node, "~ is not in the language", "write not, or np.logical_not")
             case ast.BoolOp(op=op, values=values):
-                return sx.Logic(span, "and" if isinstance(op, ast.And) else "or", tuple(map(self.expr, values)))
+                return sx.Logic(span, "and" if isinstance(op, ast.And) else "or", tuple(map(self.test, values)))
             case ast.Compare():
                 return self.compare(node)
             case ast.IfExp(test=test, body=body, orelse=orelse):
-                return conditional(span, self.expr(test), self.expr(body), self.expr(orelse))
+                return conditional(span, self.test(test), self.expr(body), self.expr(orelse))
             case ast.Call():
                 return self.call(node)
             case ast.Tuple(elts=elts):
@@ -94,6 +94,13 @@ class Expressions(Operators):
                 return self.lambda_(node)
         what, help = WHAT.get(type(node), (type(node).__name__, None))
         self.refuse(node, f"{what} is not in the language", help)
+
+    def test(self, node: ast.expr) -> sx.Expr:
+        """A condition; a list is one in Python: has it elements?"""
+        made = self.expr(node)
+        if not self.list_depth(node):
+            return made
+        return sx.Compare(made.span, call(made.span, self.builtin("len", node), made), ((">", number(0, made.span)),))
 
     def constant(self, node: ast.AST, value: object) -> sx.Expr:
         span = self.at(node)
@@ -163,6 +170,7 @@ class Expressions(Operators):
             return None
         if isinstance(op, ast.Add) and a and b:
             return call(self.at(node), self.builtin("concat", node), self.expr(node.left), self.expr(node.right))
+        span = self.at(node)
         items, times = (node.left, node.right) if a else (node.right, node.left)
         if isinstance(op, ast.Mult) and isinstance(items, ast.List) and len(items.elts) == 1:
             n, x = self.expr(times), self.expr(items.elts[0])
@@ -170,6 +178,14 @@ class Expressions(Operators):
                 self.refuse(node, "the rows of this list are one and the same list", f"write [{ast.unparse(items.elts[0])} for _ in range(…)]",
                             "DV0152")
             return call(self.at(node), self.builtin("fill", node), n, x)
+        if isinstance(op, ast.Mult) and isinstance(items, ast.List | ast.ListComp) and self.list_depth(items) == 1:
+            v = self.fresh("v")
+            gens = sx.Gens(span, (sx.GenBelow(span, "_", self.expr(times)), sx.GenIn(span, sx.PName(span, v), self.expr(items))), sx.Bool(span, True))
+            return sx.Comp(span, sx.Name(span, v), gens)
+        if isinstance(op, ast.Add):
+            other = ast.unparse(node.right if a else node.left)
+            self.refuse(node, f"{ast.unparse(node)}: in Python this appends if {other} is a list, and calculates if it is an array",
+                        f"write list({other}) if it is a list; np.array({ast.unparse(items)}) if it is an array")
         self.refuse(node, f"{ast.unparse(node)}: in Python this is about lists, not about numbers", "write np.array(…)")
 
     def no_list(self, node: ast.expr, op: str) -> None:
@@ -241,7 +257,8 @@ class Expressions(Operators):
             return called
         for op, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn):
-                self.refuse(node, "in is not in the language", "write any(x == y for y in v)")
+                text = isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)
+                self.refuse(node, "in is not in the language", "the keys of a dict are known here: leave it out" if text else "write any(x == y for y in v)")
             if isinstance(op, ast.Is | ast.IsNot):
                 self.refuse(node, "is compares objects, the language has values only", "write ==")
             self.no_list(right, "comparison of this kind")
@@ -265,6 +282,7 @@ class Expressions(Operators):
             args.append(sx.Arg(self.at(value), key.value, self.expr(value)))
         if not args:
             self.refuse(node, "an empty dict is not in the language")
+        self.linker.dict_of(tuple(a.name or "" for a in args))
         return sx.Call(self.at(node), self.builtin("record", node), tuple(args), None)
 
     def attribute(self, node: ast.Attribute) -> sx.Expr:

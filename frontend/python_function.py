@@ -197,17 +197,25 @@ class FunctionReader(Loops):
 
     def check_aliases(self, ranks: dict[str, int | None]) -> None:
         known_ranks = Ranks(self.quiet_static, known_function, ranks, self.body, self.is_lexical)
-        found = Aliases(known_ranks, self.at, self.list_depth_of(known_ranks), self.linker.returns_argument)
+        records, self.records = self.records, dict(self.records)
+        self.class_given(self.body)  # notes the classes of names
+        found = Aliases(known_ranks, self.at, self.list_depth_of(known_ranks), self.linker.returns_argument, self.method_of)
         found.run(self.params, self.body)
+        self.records = records
         self.scalars = found.scalars
         body = self.node.body if isinstance(self.node, ast.FunctionDef) else self.body
         iterators = Iterators(self.quiet_static, self.at, self.linker.opened)
         iterators.run(body)
         self.errors += [*found.errors, *iterators.errors]
 
+    def method_of(self, func: ast.Attribute) -> FunctionType | None:
+        cls = self.class_of(func.value)
+        found = None if cls is None else inspect.getattr_static(cls, func.attr, None)
+        return self.linker.python(found.__func__ if isinstance(found, staticmethod | classmethod) else found)
+
     def list_depth_of(self, ranks: Ranks) -> Callable[[ast.expr], int]:
         """How deep lists are, before the text is read from top to bottom."""
-        depths: dict[str, int] = {}
+        depths = dict(self.lists)
         outer, self.lists = self.lists, depths
         for _ in range(2):
             for s in self.body:

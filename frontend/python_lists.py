@@ -36,12 +36,13 @@ class Shrink(ast.Assign):
     name: str
 
 
-def grown_lists(stmts: Sequence[ast.stmt]) -> Names:
-    """The names that are given lists, and nothing else: `+=` makes them longer."""
+def grown_lists(stmts: Sequence[ast.stmt], *kinds: type[ast.expr]) -> Names:
+    """The names that are given lists (or what else is of these kinds), and nothing else: `+=` makes them longer."""
     nodes = [n for s in stmts for n in ast.walk(s)]
-    lists = Counter(t.id for n in nodes if isinstance(n, ast.Assign) and isinstance(n.value, ast.List | ast.ListComp)
+    lists = Counter(t.id for n in nodes if isinstance(n, ast.Assign) and isinstance(n.value, kinds or (ast.List, ast.ListComp))
                     for t in n.targets if isinstance(t, ast.Name))
     added = Counter(n.target.id for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name))
+    added += Counter(n.name for n in nodes if isinstance(n, Append | Shrink))
     stored = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
     return frozenset(n for n, k in lists.items() if k + added[n] == stored[n])
 

@@ -99,7 +99,7 @@ class Loops(Statements):
         self.leave = outer
         self.frames[-1].defined = set(before) | set(state)
         # ---- the whole
-        cond = self.expr(test) if test is not None and not endless else None
+        cond = self.test(test) if test is not None and not endless else None
         wild = frozenset(own)
         pattern, pattern_after = self.names_pattern(state, s, wild), self.names_pattern(state, s)
         if breaks:
@@ -324,7 +324,7 @@ class Loops(Statements):
                 cond = sx.Compare(span, call(span, self.builtin("len", s), value), ((">", zero),))
             case _:
                 assert isinstance(s, ast.While)
-                cond = self.expr(s.test)
+                cond = self.test(s.test)
         return sx.Assert(span, cond, text)
 
 

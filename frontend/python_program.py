@@ -12,6 +12,7 @@ import ast
 import enum
 import inspect
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import BuiltinFunctionType, FunctionType, ModuleType
@@ -19,11 +20,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..compiler.errors import Source, Span, SyntaxError, TypeError, UnsupportedError
+from ..compiler.errors import Error, Source, Span, SyntaxError, TypeError, UnsupportedError
 from . import syntax as sx
 from .depth import deep
 from .lexer import KEYWORDS
 from .python_alias import returns_argument
+from .python_calls import INSTEAD
 from .python_classes import has_own, made_otherwise, reads_otherwise, record_fields
 from .python_function import FunctionReader, hints_of
 from .python_scope import LOOP, Environment, Watched, call, number
@@ -34,6 +36,9 @@ from .python_types import hints_of as class_hints
 
 DTYPES = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}
 MOST_ROUNDS = 6
+LIBRARY = os.path.dirname(os.__file__)
+"""Where Python's own functions are."""
+
 NOTHING: Mapping[str, object] = {}
 NO_LISTS: Mapping[str, int] = {}
 Read = tuple[int, type | None]
@@ -71,6 +76,8 @@ class Built:
     hidden: tuple[tuple[str, object], ...]
     classes: dict[str, type]
     anonymous: tuple[type, ...]
+    dicts: tuple[tuple[str, ...], ...]
+    """The keys of the dicts that the program makes."""
     sources: tuple[Source, ...]
     spelled: dict[str, str]
     modules: dict[str, Any]
@@ -96,6 +103,7 @@ class Round:
     imports: dict[str, sx.Import | sx.FromImport] = field(default_factory=dict)
     classes: dict[str, type] = field(default_factory=dict)
     anonymous: dict[type, None] = field(default_factory=dict)
+    dicts: dict[tuple[str, ...], None] = field(default_factory=dict)
     sources: dict[int, Source] = field(default_factory=dict)
     emitted: set[str] = field(default_factory=set)
     spelled: dict[str, str] = field(default_factory=dict)
@@ -145,7 +153,7 @@ class Reader:
         hidden = tuple((n, now.hidden[n]) for n in now.used[key])
         first = now.defs[key]
         decls = (*now.imports.values(), *now.types.values(), *now.defs.values())
-        return Built(sx.Program(first.span, decls), entry, hidden, now.classes, tuple(now.anonymous),
+        return Built(sx.Program(first.span, decls), entry, hidden, now.classes, tuple(now.anonymous), tuple(now.dicts),
                      tuple(now.sources.values()), dict(now.spelled), dict(self.modules),
                      tuple(now.watched.values()), tuple(now.members), now.hints[key], tuple(now.blind))
 
@@ -156,6 +164,10 @@ class Reader:
     def blind(self, what: str) -> None:
         """Notes what is done with a record whose class the text does not say: some have their own way to do it."""
         self.now.blind[what] = None
+
+    def dict_of(self, keys: tuple[str, ...]) -> None:
+        """Notes that the program makes a dict with these keys."""
+        self.now.dicts[keys] = None
 
     def given_as(self, given: type, taken: type, span: Span) -> None:
         """Notes that a record of one class is given to a function that takes another one."""
@@ -217,8 +229,8 @@ class Reader:
         now.sources[id(found.text.source)] = found.text.source
         used: dict[str, None] = {}
         now.opening.add(key)
-        reader = FunctionReader(self, found.text, found.node, env, (), used, fixed)
         try:
+            reader = FunctionReader(self, found.text, found.node, env, (), used, fixed)
             hints = hints_of(function, found, env, self.lenient)
             if owner is not None and reader.params and owner not in fixed.values() and owner is not hints.get(reader.params[0]):
                 reader.records[reader.params[0]] = owner
@@ -226,6 +238,11 @@ class Reader:
                     hints[reader.params[0]] = owner
             made = reader.definition(now.names[key], lambda: self.hidden_params(used, reader.head), _defaults(function),
                                      hints, _doc(function), lists)
+        except Error:
+            if span is None or not function.__code__.co_filename.startswith(LIBRARY) or "site-packages" in function.__code__.co_filename:
+                raise
+            raise SyntaxError("DV0153", f"{function.__name__} of Python's library is not in the language", span,
+                              help=INSTEAD.get(function.__name__) or "write what it does as a function") from None
         finally:
             now.opening.discard(key)
         now.hints[key] = {self.spell(n): h for n, h in hints.items()
@@ -276,7 +293,10 @@ class Reader:
             return None
         env = Environment.of(function)
         env.cells.update(fixed)
-        return FunctionReader(self, found.text, found.node, env, (), {}, fixed)
+        try:
+            return FunctionReader(self, found.text, found.node, env, (), {}, fixed)
+        except SyntaxError:  # of parameters that the language lacks
+            return None
 
     def class_given(self, function: FunctionType, owner: type | None, of_class: bool) -> type | None:
         key = function, owner
@@ -313,6 +333,8 @@ class Reader:
                 return self.real(float(value), span)
             case np.ndarray(ndim=0):
                 return self.value(value[()], name, span, used)
+            case np.matrix() | np.ma.MaskedArray():
+                raise TypeError("DV0156", f"{name} is a {type(value).__name__}, which calculates in its own way", span, help="write np.asarray(…) where it is made")
             case np.ndarray() | list():
                 return self.array(value, name, span, used)
             case tuple() if as_array and value and all(isinstance(v, int | float | np.number) for v in value):

@@ -135,6 +135,7 @@ class Records(Scope):
             return self.replaced(node, func.value, cls)
         if func.attr == "_asdict" and not has_text(cls, func.attr):
             args = tuple(sx.Arg(self.at(func), f, sx.Field(self.at(func), self.expr(func.value), f)) for f in record_fields(cls) or ())
+            self.linker.dict_of(tuple(a.name or "" for a in args))
             return sx.Call(self.at(node), self.linker.builtin("record", self.at(node)), args, None)
         found = inspect.getattr_static(cls, func.attr, None)
         self.linker.member(cls, func.attr)

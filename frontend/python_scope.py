@@ -63,6 +63,10 @@ class Linker(Protocol):
         """Notes what is done with a record whose class the text does not say: some have their own way to do it."""
         raise NotImplementedError
 
+    def dict_of(self, keys: tuple[str, ...]) -> None:
+        """Notes that the program makes a dict with these keys."""
+        raise NotImplementedError
+
     def given_as(self, given: type, taken: type, span: Span) -> None:
         """Notes that a record of one class is given to a function that takes another one."""
         raise NotImplementedError
@@ -238,7 +242,8 @@ class Scope:
     def name(self, node: ast.Name) -> sx.Expr:
         """A name that is read."""
         if node.id in self.empty and node.id in self.frames[-1].locals:
-            self.refuse(node, f"{node.id} is an empty list here: the language can't tell of what", "write np.zeros(0)", "DV0154")
+            self.refuse(node, f"{node.id} is an empty list here: the language can't tell of what",
+                        f"begin with its first element, {node.id} = [x0]; np.zeros(0) is an array that stays empty", "DV0154")
         for f in reversed(self.frames):
             if node.id in f.locals:
                 if node.id not in f.defined:

@@ -61,6 +61,10 @@ class Sequences(Records):
             return self.linker.value(value, node.id, span, self.used, as_array=True)
         return None
 
+    def is_shape(self, node: ast.expr) -> bool:
+        """Is it the `.shape` of an array?"""
+        return isinstance(node, ast.Attribute) and node.attr == "shape" and self.quiet_static(node) is MISSING and self.class_of(node.value) is None
+
     def sequence(self, node: ast.expr) -> sx.Expr:
         """Something that a generator goes over, as an array."""
         span = self.at(node)
@@ -79,6 +83,8 @@ class Sequences(Records):
             if start is not None:
                 count = sx.Chain(span, self.expr(start), (("+", count),))
             return call(span, self.builtin("zip", node), count, args[0])
+        if self.is_shape(node) and isinstance(node, ast.Attribute):
+            return call(span, self.builtin("sizes", node), self.expr(node.value))
         static = self.static(node)
         if isinstance(static, dict | str | set):
             self.refuse(node, f"a {type(static).__name__} can't be gone over", "go over an array")

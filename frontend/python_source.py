@@ -12,7 +12,7 @@ import functools
 import linecache
 import os
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 
@@ -21,6 +21,7 @@ from ..compiler.errors import Source, Span, SyntaxError, UnsupportedError
 from ..compiler.frames import shell, shown_name
 
 Definition = ast.FunctionDef | ast.Lambda
+Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 MAGICS = ("<timed exec>", "<timed eval>", "<magic-timeit>")
 MOST_CELLS = 20
 """Of those before, in which a function is looked for."""
@@ -80,7 +81,7 @@ def find(function: FunctionType) -> Found:
     text, tree = cell or _parsed(shown_name(code.co_filename), "".join(lines))
     found = [n for n in _definitions(tree) if _is_of(n, code)]
     if len(found) > 1:
-        found = [n for n in found if _covers(n, code)]
+        found = _around(found, code) or found
     if not found:
         raise _changed(function)
     if len(found) > 1:
@@ -171,13 +172,13 @@ def _parsed(name: str, text: str, above: str = "") -> tuple[Text, ast.Module]:
     return Text(Source(name, above + text), tuple(text.split("\n")), above.count("\n")), tree
 
 
-def _definitions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda]:
+def _definitions(tree: ast.AST) -> Iterator[Defined]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             yield node
 
 
-def _is_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, code: CodeType) -> bool:
+def _is_of(node: Defined, code: CodeType) -> bool:
     """Could the code come from this definition: its name, first line and parameters?"""
     name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
     first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
@@ -186,13 +187,18 @@ def _is_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, code: Code
     return name == code.co_name and first == code.co_firstlineno and tuple(params) == names
 
 
-def _covers(node: ast.AST, code: CodeType) -> bool:
-    """Do the instructions stand inside the body, and does one of them cover all of it (of several lambdas)?"""
-    body = getattr(node, "body")  # noqa: B009
-    if isinstance(body, list):
-        return True
-    whole = (body.lineno, body.end_lineno, body.col_offset, body.end_col_offset)
-    return any(tuple(p) == whole for p in code.co_positions())
+def _around(found: Sequence[Defined], code: CodeType) -> list[Defined]:
+    """Of several definitions the narrowest whose bodies have all the instructions in them."""
+    where = [((line, col), (end, stop)) for line, end, col, stop in code.co_positions()
+             if line is not None and end is not None and col is not None and stop is not None and (line, col) != (end, stop)]
+
+    def has_all(n: Defined) -> bool:
+        body = n.body if isinstance(n, ast.Lambda) else n
+        first, last = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
+        return all(first <= start and stop <= last for start, stop in where)
+
+    wide = [n for n in found if has_all(n)]
+    return [n for n in wide if not any(m is not n and m in wide for m in ast.walk(n))]
 
 
 def _head(text: Text, node: ast.AST) -> Span:

@@ -141,7 +141,7 @@ class Statements(Matching):
             self.lists, self.tuples, self.empty = lists, tuples, empty
 
     def branches(self, s: ast.If, rest: Sequence[ast.stmt], end: End, out: Live) -> sx.Expr:
-        test = self.tried(lambda: self.expr(s.test), s.test)
+        test = self.tried(lambda: self.test(s.test), s.test)
         body = self.side(s.body, rest, end, out)
         return conditional(self.at(s), test, body, self.side(s.orelse, rest, end, out))
 
@@ -250,6 +250,10 @@ class Statements(Matching):
 
     def unused(self, value: ast.expr) -> NoReturn:
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in MUTATORS:
+            xs = ast.unparse(value.func.value)
+            if value.func.attr in ("append", "extend", "pop") and not isinstance(value.func.value, ast.Name):
+                self.refuse(value, f"{value.func.attr} changes a list inside of something", f"give it a name first, xs = list({xs}), and put it back when it is whole",
+                            "DV0152")
             self.refuse(value, f"{value.func.attr} changes a list", "append, extend and pop() are what lists do here; else write [… for …], or a = np.zeros(n) and a[i] = …",
                         "DV0152")
         if isinstance(value, ast.Call):
@@ -378,6 +382,8 @@ class Statements(Matching):
             self.refuse(s, f"{ast.unparse(s)}: in Python this appends to a list, or repeats it",
                         f"write {s.target.id}.extend(…), or {s.target.id} = {s.target.id} + …; np.array(…) calculates")
         self.not_in_place(s, load)
+        if s in self.scalars and isinstance(s.target, ast.Subscript):
+            self.scalars.add(load)
         value = self.binary(ast.copy_location(ast.BinOp(load, s.op, s.value), s), s.op)
         if s in self.scalars and self.class_of(load) is None and isinstance(s.target, ast.Name):
             span = self.at(s.target)
@@ -392,7 +398,7 @@ class Statements(Matching):
         raise NotImplementedError
 
     def assertion(self, s: ast.Assert) -> sx.Assert:
-        test = self.expr(s.test)
+        test = self.test(s.test)
         match s.msg:
             case None:
                 text = _braces(ast.unparse(s.test))
@@ -428,7 +434,7 @@ class Statements(Matching):
             return made
 
         if isinstance(s, ast.If):
-            test = self.tried(lambda: self.expr(s.test), s.test)
+            test = self.tried(lambda: self.test(s.test), s.test)
             body = side(s.body)
             value: sx.Expr = conditional(span, test, body, side(s.orelse))
         else:

@@ -7,6 +7,7 @@ A transform makes a function of the language and no new machinery: `dv.grad(f)` 
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -192,7 +193,7 @@ def vmap(f: Callable[..., Any], in_axes: int | None | Sequence[int | None] = 0, 
     """f over an axis of its arguments: `[f(x[i], y) for i]`; None in `in_axes` for what stays whole.
 
     Axes other than the first are for arrays; tuples and records are gone over along the first axes of their arrays.
-    `out_axes` is where the new axis of the result is, an array then.
+    `out_axes` is where the new axis of the result is, an array then.  Parameters that a call does not give keep their defaults.
     """
     f = _function("vmap", f)
     given: Any = in_axes
@@ -218,7 +219,10 @@ def vmap(f: Callable[..., Any], in_axes: int | None | Sequence[int | None] = 0, 
         shapes.Param(p.name, p.type if a is None else _gone_over(p.type, size, a), None, p.place)
         for p, a in zip(f.params, axes, strict=True)
     )
-    return f.derived(text, shapes.Signature(f"vmap({f.__name__})", params, None, f.signature.doc))
+    mapped = f.derived(text, shapes.Signature(f"vmap({f.__name__})", params, None, f.signature.doc))
+    if not isinstance(in_axes, list | tuple) and any(p.default is not None for p in f.params):
+        mapped.fewer = functools.cache(lambda n: None if _first(f, n) is f else vmap(_first(f, n), in_axes, out_axes))
+    return mapped
 
 
 def _gone_over(t: shapes.Type, size: str, axis: int) -> shapes.Type:
@@ -257,11 +261,15 @@ def hvp(f: Callable[..., Any]) -> Function:
 
 
 @door
-def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
+def jvp(f: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """(f(*primals), its derivative along the tangents), forward; bare values for one parameter.
 
-    The tangents belong to the parameters that carry floats; None stands for the others.
+    The tangents belong to the parameters that carry floats; None stands for the others.  `has_aux`: f gives
+    `(value, more)`, the result is (value, derivative, more).
     """
+    if has_aux:
+        first, second = _parts("jvp", f)
+        return (*jvp(first, primals, tangents), second(*(primals if isinstance(primals, tuple) else (primals,))))
     points = primals if isinstance(primals, tuple) else (primals,)
     f = _first(_function("jvp", f), len(points))
     along = list(tangents) if isinstance(tangents, tuple) and len(f.params) > 1 else [_bare(tangents)]
@@ -279,9 +287,15 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
 
 
 @door
-def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Function]:
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """(f(*primals), pullback): the pullback takes a cotangent of the result to cotangents of the parameters
-    that carry floats, bare for one, a tuple for several."""
+    that carry floats, bare for one, a tuple for several.
+
+    `has_aux`: f gives `(value, more)`, the result is (value, pullback, more).
+    """
+    if has_aux:
+        first, second = _parts("vjp", f)
+        return (*vjp(first, *primals), second(*primals))
     f = _first(_function("vjp", f), len(primals))
     types = f.types_of(primals)
     active = [k for k, t in enumerate(types) if shapes.carries_float(t)]
@@ -367,6 +381,18 @@ def _with_aux(transform: str, f: Function, wrt: str) -> str:
     if transform == "value_and_grad":
         return f"fn ({names}) -> (let (v_, g_) = {derived}; ((v_, {aux}), g_))"
     return f"fn ({names}) -> ({derived}, {aux})"
+
+
+def _parts(transform: str, f: Callable[..., Any]) -> tuple[Function, Function]:
+    """The two parts of what a function with `has_aux` gives, as functions."""
+    whole = _function(transform, f)
+    names = ", ".join(whole.names())
+    signature = shapes.Signature(whole.__name__, whole.params, None, whole.signature.doc)
+
+    def part(name: str) -> Function:
+        return whole.once(("part", name), lambda: whole.derived(f"fn ({names}) -> ({PAIR} ({whole.text})({names}); {name})", signature))
+
+    return part("value_"), part("more_")
 
 
 def _positions(

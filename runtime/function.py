@@ -18,7 +18,6 @@ from ..compiler.frames import trimmed
 from ..compiler.lock import lock
 from . import data, shapes
 from .guard import guarded
-from .records import Value
 from .shapes import Param, Signature
 from .values import Reader, infer, infer_batched
 
@@ -43,6 +42,8 @@ class Function:
 
     __slots__ = ("__call__", "__dict__", "__weakref__")
     __call__: Callable[..., Any]
+    fewer: Callable[[int], Function | None] | None = None
+    """The function for calls with so many arguments, where the others have defaults that stand for something else."""
 
     def __init__(
         self, unit: Unit, text: str, signature: Signature, *, plain: bool = False, bound: tuple[Any, ...] = (),
@@ -117,6 +118,9 @@ class Function:
 
     def _long_way(self, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        fewer = self.fewer(len(args)) if self.fewer is not None and not kwargs and len(args) < len(self.params) else None
+        if fewer is not None:
+            return fewer(*args)
         values = (*self.bound, *args) if self.bound else args
         params = self._all.params
         if kwargs or len(values) != len(params):
@@ -296,7 +300,7 @@ class Function:
     def _infer(self, p: Param, value: Any, t: shapes.Any) -> shapes.Type:
         """The type of an argument whose parameter has none."""
         try:
-            if isinstance(value, list | tuple | dict | Value):
+            if not isinstance(value, int | float | np.ndarray | np.generic):
                 self._unit.accept(p, value, self._all.name)
             if t.batch:
                 return infer_batched(value, p.name, self._all.name, t, self._types)

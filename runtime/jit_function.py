@@ -147,7 +147,11 @@ class Jitted(_Named):
         self._made(unit, tuple(v for _, v in built.hidden))
 
     def _made(self, unit: PythonUnit, hidden: tuple[object, ...]) -> None:
-        signature = unit.signature(unit.built.entry)
+        try:
+            signature = unit.signature(unit.built.entry)
+        except errors.Error as e:
+            unit.reword(e)
+            raise
         described = self._described
         Function.__init__(self, unit, unit.built.entry, signature, plain=True, bound=hidden)
         self._describe(*described)
@@ -238,6 +242,11 @@ class Jitted(_Named):
     @property
     def __signature__(self) -> inspect.Signature:
         return self._described[4]
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        """What `inspect` and others look at behind a decorator."""
+        return self.py_func
 
     @property
     def py_func(self) -> FunctionType:
@@ -368,6 +377,7 @@ class _Derived(Function):
     def _point_to(self, f: Function) -> None:
         super().__init__(f._unit, f.text, f._all, plain=f._plain, bound=f.bound, wrap=f._wrap, base=f._base)
         self._inner = _Inner(self, f)
+        self._inner.fewer = lambda n: None if self.fewer is None else self.fewer(n)
         self._ready = f._ready
         self.__call__ = self._checked
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FunctionType
@@ -58,6 +59,10 @@ class PythonUnit(Unit):
             classes = list(_classes(value))
         for cls in classes:
             self._adopt(cls)
+        own = None if self.python is None else inspect.getattr_static(type(value), self.python.__name__, None)
+        if own is not None and getattr(own, "python", None) is self.python and record_fields(type(value)) is None:
+            raise errors.TypeError("DV0607", f"`{param.name}` of {function} is a {type(value).__name__}, whose method this is",
+                                   help=f"take it from the object: p.{own.__name__}(…) for an object p")
         name = next((n for n, s in self.built.spelled.items() if s == param.name), param.name)
         depth = list_levels(value) - (len(param.type.batch) if isinstance(param.type, shapes.Any) else 0)
         if self.python is None or name in self.fixed or (not isinstance(value, tuple) and depth <= 0):
@@ -70,7 +75,7 @@ class PythonUnit(Unit):
             except errors.SyntaxError as e:
                 what = "list" if depth else "tuple"
                 raise errors.TypeError("DV0607", f"`{name}` of {function} is a {what}: {e.message}", e.span,
-                                       help="give np.array(…)" if depth else e.help) from None
+                                       help=f"to calculate give np.array(…); to append write list({name}) + …" if depth else e.help) from None
             self._accepted.add((name, depth))
 
     def _own_member(self, cls: type, record: str, path: str) -> str | None:
@@ -194,6 +199,8 @@ class _Rebuilder(Rebuilder):
         self.found: dict[tuple[str, ...], dict[object, None]] = {}
         for cls in (*built.classes.values(), *built.anonymous):
             self.found.setdefault(record_fields(cls) or (), {})[cls] = None
+        for keys in built.dicts:
+            self.found.setdefault(keys, {})[dict] = None
         for a in arguments:
             self._see(a)
 
@@ -216,7 +223,7 @@ class _Rebuilder(Rebuilder):
         if len(found) > 1:
             names = " and ".join(sorted(getattr(c, "__name__", "") for c in found))
             raise errors.TypeError("DV0614", f"{names} have the same fields ({', '.join(fields)}): which one comes back is not clear",
-                                   help="write the types of the fields in the classes")
+                                   help="give back its fields as a tuple" if dict in found else "write the types of the fields in the classes")
         if found == [dict]:
             return lambda *parts: dict(zip(fields, parts, strict=True))
         return _making(found[0], fields)  # type: ignore[arg-type]

@@ -12,6 +12,8 @@ SIZES = ((r"\bsize_(\w+)_axis(\d+)\b", r"\1.shape[\2]"), (r"\bsize_of_(\w+)", r"
 WORDS = (
     (r"^a field is chosen by its name: write `(\w+)\.(\w+)`", r'a field is chosen by its name: write \1.\2, or \1["\2"] for a dict'),
     (r"^if it may change, say so: loop .*", "an array that a loop assigns keeps its sizes: keep it whole, and count how much of it is meant"),
+    (r"^let it begin as (\w+)\((\w+)\)", r"write \2 = \1(\2) before the loop"),
+    (r"^let its elements begin as \w+\((\w+)\)", r"write \1 = \1.astype(float) before the loop"),
     (r"^give the bound: \w+ < (.*)", r"write range(\1)"),
     (r"\bcount\(", "np.count_nonzero("),
     (r"^take its fields by name: .*", "take its fields by name, p.a; or write the type of the parameter, p: Class"),

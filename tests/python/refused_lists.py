@@ -222,5 +222,28 @@ def returns_zip(x):
 @refused
 def another_name(xs):
     ys = xs
-    ys.append(4.0)  # DV0154 at ys.append(4.0): ys = list(…)
+    ys.append(4.0)  # DV0152 at ys.append(4.0): ys = list(ys)
     return len(xs)
+
+
+@refused
+def appends_to_what_may_be_an_array(xs):
+    return xs + [1.0]  # DV0151 at xs + [1.0]: write list(xs) if it is a list; np.array([1.0]) if
+
+
+@refused
+def appends_inside_a_dict(x):
+    d = {"a": [x]}
+    d["a"].append(x)  # DV0152 at d["a"].append(x): xs = list(d['a'])
+    return d["a"]
+
+
+@refused
+def an_empty_list_that_is_swapped(n: int):
+    xs = []
+    ys = []
+    for i in range(n):
+        xs.append(i)
+        ys.append(len(xs))
+        xs, ys = ys, xs
+    return xs, ys  # DV0154 at xs: xs = [x0]

@@ -55,6 +55,35 @@ def test_looks_like_the_function() -> None:
     assert dv.jit(loss) is loss
 
 
+def test_functions_on_one_line() -> None:
+    f = lambda x: x + 1 if x > 0 else x - 1; g = lambda x: x + 1 if x > 0 else x - 2
+    h, k = lambda x: x + 2 if x > 0 else x - 1, lambda x: x > 0 and x < 2
+    inner = lambda x: (lambda x: x * 2 if x > 0 else x)(x) + 1  # noqa: PLC3002
+    for one in (f, g, h, k, inner):
+        for x in (-1.0, 1.0, 3.0):
+            assert dv.jit(one)(x) == one(x)
+
+
+@pytest.mark.parametrize("text, name, help", [
+    ("def f(x):\n    while x > 1:\n        x = x / 2\n    return x", "x is i64 at first", "write x = float(x) before the loop"),
+    ("def f(n: int):\n    a, b = n, 1\n    for i in range(3):\n        b = b + 1\n        a *= 0.5\n    return a * b",
+     "a is i64 at first, a float literal", "write a = float(a) before the loop"),
+    ("def f(x):\n    v = np.arange(x)\n    for i in range(3):\n        v = v / 2\n    return v", "v is i64[x] at first",
+     "write v = v.astype(float) before the loop"),
+])
+def test_integers_that_become_floats_in_a_loop(text: str, name: str, help: str) -> None:
+    from .test_refused import run
+
+    with pytest.raises(dv.TypeError, match="after a step of the loop") as e:
+        dv.jit(run(text)["f"])(9)
+    assert e.value.code == "DV0316" and name in e.value.message and e.value.help == help
+    lines = text.splitlines()
+    at = next(k for k, line in enumerate(lines) if line.lstrip().startswith(("while", "for")))
+    followed = "\n".join([*lines[:at], "    " + help.removeprefix("write ").removesuffix(" before the loop"), *lines[at:]])
+    f = run(followed)["f"]
+    np.testing.assert_allclose(dv.jit(f)(9), f(9))
+
+
 def test_keywords_and_defaults() -> None:
     assert loss(X, 3) == pytest.approx(sum(X**3))
     assert loss(x=X, scale=2.0) == loss(X, scale=2.0, power=2) == pytest.approx(2 * X @ X)

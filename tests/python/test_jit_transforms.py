@@ -191,3 +191,51 @@ def test_functions_as_arguments() -> None:
         assert integral(lambda t: c, 0.0, 1.0) == pytest.approx(c)  # noqa: B023
     with pytest.raises(dv.Error):
         integral(print, 0.0, 1.0)
+
+
+def test_vmap_keeps_defaults() -> None:
+    x, ks = np.arange(3.0), np.array([1.0, 2.0, 3.0])
+    for f in (lambda a, k=3.0: a * k, dv.jit(lambda a, k=3.0: a * k)):
+        g = dv.vmap(f)
+        for _ in range(3):
+            np.testing.assert_array_equal(g(x), 3.0 * x)
+            np.testing.assert_array_equal(g(x, ks), x * ks)
+            np.testing.assert_array_equal(g(x, k=ks), x * ks)
+    with pytest.raises(dv.Error, match="no value for"):
+        dv.vmap(lambda a, b, k=3.0: a * b * k)(x)
+
+
+def test_aux_of_jvp_and_vjp() -> None:
+    def f(x, y):
+        return np.sum(x * x) * y, (x * y, y)
+
+    x, y, dx = np.array([1.0, 2.0]), 3.0, np.array([0.5, -1.0])
+    value, along, (more, same) = dv.jvp(f, (x, y), (dx, 2.0), has_aux=True)
+    assert value == 15.0 and same == 3.0
+    assert along == pytest.approx(2 * x @ dx * y + 2.0 * (x @ x))
+    np.testing.assert_array_equal(more, x * y)
+    value, pull, (more, _) = dv.vjp(f, x, y, has_aux=True)
+    gx, gy = pull(1.0)
+    assert value == 15.0 and gx @ dx + gy * 2.0 == pytest.approx(along)  # the dot-product identity
+    np.testing.assert_array_equal(more, x * y)
+    for g in (lambda: dv.jvp(lambda t: t, 1.0, 1.0, has_aux=True), lambda: dv.vjp(lambda t: t, 1.0, has_aux=True)):
+        with pytest.raises(dv.Error, match="has_aux=True is for a function that gives a pair"):
+            g()
+
+
+class Scaled:
+    def __init__(self, k: float) -> None:
+        self.k = k
+
+    @dv.jit
+    def by(self, x):
+        return self.k * x
+
+
+def test_methods_without_their_object() -> None:
+    c = Scaled(2.0)
+    assert c.by(3.0) == 6.0 and Scaled.by.__wrapped__(c, 3.0) == 6.0
+    for f in (lambda: Scaled.by(c, 3.0), lambda: dv.grad(Scaled.by, argnums=1)(c, 3.0)):
+        with pytest.raises(dv.TypeError) as e:
+            f()
+        assert e.value.help == "take it from the object: p.by(…) for an object p"

@@ -218,7 +218,7 @@ def test_large_lists() -> None:
 
 
 def test_two_names_of_one_list() -> None:
-    with pytest.raises(dv.SyntaxError, match="one array in Python"):
+    with pytest.raises(dv.SyntaxError, match="one list in Python"):
         @dv.jit
         def f(x):
             a = [x]

@@ -358,7 +358,7 @@ def test_elements_of_a_list_that_are_replaced() -> None:
 
     v = np.array([1.0, 2.0])
     np.testing.assert_array_equal(dv.jit(f)(v), f(v))
-    with pytest.raises(dv.TypeError, match="Python"):
+    with pytest.raises(dv.Error, match="a value with 1 axes is written here"):  # rows and a number in one list
         dv.jit(f)(np.ones((2, 2)))
 
 
