@@ -300,7 +300,7 @@ class Function:
     def _infer(self, p: Param, value: Any, t: shapes.Any) -> shapes.Type:
         """The type of an argument whose parameter has none."""
         try:
-            if not isinstance(value, int | float | np.ndarray | np.generic):
+            if type(value) is not np.ndarray and not isinstance(value, int | float | np.generic):
                 self._unit.accept(p, value, self._all.name)
             if t.batch:
                 return infer_batched(value, p.name, self._all.name, t, self._types)

@@ -55,6 +55,9 @@ class PythonUnit(Unit):
     def accept(self, param: shapes.Param, value: object, function: str) -> None:
         """Lists and tuples: what is written for arrays may mean something else for them.  Records of modules of the
         language: the program may not know their types yet."""
+        if self.python is not None and isinstance(value, np.matrix):
+            raise errors.TypeError("DV0607", f"`{param.name}` of {function}: expected an array, found an np.matrix, whose * is another one",
+                                   help="give np.asarray(m)")
         with foreign(value, param.name, function):
             classes = list(_classes(value))
         for cls in classes:

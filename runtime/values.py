@@ -173,8 +173,6 @@ class Reader:
                                      self.spans().get(self.param)) from None
 
     def _as_array(self, value: Any, t: Array, path: str) -> np.ndarray[Any, Any]:
-        if isinstance(value, np.matrix):
-            self._refuse(path, t, "an np.matrix, whose * is another one", "give np.asarray(m)")
         if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
             self._refuse(path, t, "a masked array", "fill or drop what is masked first")
         if isinstance(value, (str, bytes, dict, set, Value)) or _kind_of_scalar(value) is not None:

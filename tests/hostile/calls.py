@@ -73,7 +73,8 @@ def attempt(rng: random.Random, note: Note) -> None:
     if error is not None:
         assert re.fullmatch(CODES, error.code), f"{shown}: {error}"
         assert "\n" not in error.message and len(error.message) < 400 and str(error), f"{shown}: {error.message}"
-        assert wrong or maker.unsure and not subject.open or subject.fails(*truths), f"{shown} is refused: {error}"
+        matrix = "an np.matrix" in error.message and "j_" in subject.name  # what its * means is not what a function of Python says
+        assert wrong or maker.unsure and not subject.open or matrix or subject.fails(*truths), f"{shown} is refused: {error}"
         return
     if wrong:
         assert maker.unsure, f"{shown} gives {_shown(result)}"

@@ -116,11 +116,11 @@ SLOW = "def f0(g, x: f64) -> f64 = g(x) + g(x + 1)\n" + "".join(
 ) + "def main(x: f64 = 1.0) -> f64 = f11(fn y -> sin(y), x)\n"
 
 
-def on_terminal(run: Run, *args: str, **env: str) -> tuple[int, bytes, bytes]:
+def on_terminal(run: Run, *args: str, command: tuple[str, str] = ("-m", "derivant"), **env: str) -> tuple[int, bytes, bytes]:
     """Exit code, stdout (a pipe) and stderr (a terminal) of a command."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "derivant", *args], cwd=run.folder, stdout=subprocess.PIPE, stderr=theirs,
+        [sys.executable, *command, *args], cwd=run.folder, stdout=subprocess.PIPE, stderr=theirs,
         env={**os.environ, "DERIVANT_CACHE_DIR": str(run.cache), "TERM": "xterm", **env},
     )
     os.close(theirs)
@@ -144,10 +144,11 @@ def on_terminal(run: Run, *args: str, **env: str) -> tuple[int, bytes, bytes]:
 
 def test_progress_on_a_terminal_clears_itself(fresh: Run) -> None:
     (fresh.folder / "slow.dv").write_text(SLOW)
-    code, out, err = on_terminal(fresh, "run", "slow.dv")
+    soon = "-c", "from derivant.runtime import progress; progress.AFTER = 0.1; from derivant.__main__ import main; main()"
+    code, out, err = on_terminal(fresh, "run", "slow.dv", command=soon)
     assert code == 0 and out.endswith(b"\n") and b"\x1b" not in out
     assert " … ".encode() in err and err.endswith(b"\r\x1b[K")
-    code, out, err = on_terminal(fresh, "run", "slow.dv")
+    code, out, err = on_terminal(fresh, "run", "slow.dv", command=soon)
     assert code == 0 and err == b""
     assert fresh("run", "slow.dv").stderr == ""
 
