@@ -139,7 +139,7 @@ class Lowerer:
                 what = f"{name} is expected" if isinstance(a, Const) else f"{name} is {{1}}"
                 same = self.e.op("eq", "bool", n, want)
                 message = f"axis {axis} of {p.name} has size {{0}}, but {what}"
-                self.e.check(same, "DV0502", message, (n, want), self.e.prov)
+                self.e.check(same, "DV0502", message, (n, want))
         param.value.shape = tuple(self.operand(a) for a in p.type.shape)
         self.bind(p, Place(param.value))
 
@@ -155,7 +155,7 @@ class Lowerer:
         if isinstance(a, Var) and a not in self.env:
             s = self.uses.definition[a]
             assert isinstance(s.op, Prim)
-            self.env[a] = lower_prim(self, s.op, tuple(self.size_early(x) for x in s.op.args), NOWHERE, check=False)
+            self.env[a] = lower_prim(self, s.op, tuple(self.size_early(x) for x in s.op.args), check=False)
         return self.operand(a)
 
     def hand_over(self, place: Place) -> Buf:
@@ -226,7 +226,7 @@ class Lowerer:
                 n = self.operand(a)
                 fine = self.e.op("ge", "bool", n, ZERO)
                 message = f"an array can't have size {{0}} along axis {axis}"
-                self.e.check(fine, "DV0503", message, (n,), self.e.prov)
+                self.e.check(fine, "DV0503", message, (n,))
 
     def store(self, value: Value, dest: Dest) -> None:
         """Puts a finished value where it is wanted."""
@@ -316,7 +316,7 @@ class Lowerer:
         self.current = s
         match s.op:
             case Prim(_, args):
-                self.bind(s.vars[0], lower_prim(self, s.op, self.operands(args), self.e.prov))
+                self.bind(s.vars[0], lower_prim(self, s.op, self.operands(args)))
             case Index():
                 self.index(s.vars[0], s.op)
             case Update():
@@ -336,7 +336,7 @@ class Lowerer:
             case If():
                 lower_if(self, s, s.op, wants)
             case Assert(c, code, message, args):
-                self.e.check(self.operand(c), code, message, self.operands(args), self.e.prov)
+                self.e.check(self.operand(c), code, message, self.operands(args))
             case Show(label, args):
                 self.show(label, [self.value(a) for a in args])
             case _:
@@ -345,7 +345,7 @@ class Lowerer:
     def check_bounds(self, index: Sequence[Atom], shape: Sequence[Atom], safe: bool) -> None:
         for axis, (i, n) in enumerate(zip(index, shape, strict=False)):
             if not safe and not sizes.in_range(i, n):
-                self.e.check_index(self.operand(i), self.operand(n), axis, self.e.prov)
+                self.e.check_index(self.operand(i), self.operand(n), axis)
 
     def index(self, v: Var, op: Index) -> None:
         place = self.place(op.array)
@@ -460,7 +460,7 @@ class Lowerer:
 
     def show(self, label: str, values: Sequence[Value]) -> None:
         kinds = [f"{x.buf.kind}[{len(x.shape)}]" if isinstance(x, Place) else x.kind for x in values]
-        self.e.emit(ShowAt(self.e.site("show", label, kinds, self.e.prov), tuple(values)))
+        self.e.emit(ShowAt(self.e.site("show", label, kinds), tuple(values)))
 
     def note_copy(self, a: Atom, why: str) -> None:
         self.copies.append(f"{a.name if isinstance(a, Var) else a} ({why})")

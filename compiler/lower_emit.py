@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from .ir import NOWHERE, TRUE, ZERO, Const, Prov
+from .ir import NOWHERE, TRUE, ZERO, Const
 from .loops import (
     Accum,
     Alloc,
@@ -142,24 +142,25 @@ class Emitter:
 
     # ------------------------------------------------ checks
 
-    def site(self, code: str, message: str, kinds: Sequence[str], prov: Prov) -> int:
+    def site(self, code: str, message: str, kinds: Sequence[str]) -> int:
+        prov = self.prov
         key = (code, message, tuple(kinds), id(prov.span), prov.notes)
         if key not in self._known:
             self._known[key] = len(self.sites)
             self.sites.append(Site(code, message, tuple(kinds), prov.span, prov.notes))
         return self._known[key]
 
-    def check(self, cond: Operand, code: str, message: str, values: Sequence[Operand], prov: Prov) -> None:
+    def check(self, cond: Operand, code: str, message: str, values: Sequence[Operand]) -> None:
         """Raises unless `cond`."""
         if cond == TRUE:
             return
-        self.emit(Check(cond, self.site(code, message, [v.kind for v in values], prov), tuple(values)))
+        self.emit(Check(cond, self.site(code, message, [v.kind for v in values]), tuple(values)))
 
-    def check_index(self, i: Operand, size: Operand, axis: int, prov: Prov) -> None:
+    def check_index(self, i: Operand, size: Operand, axis: int) -> None:
         inside = self.op("lt", "bool", i, size)
         if not (isinstance(i, Const) and i.value >= 0):
             inside = self.op("and", "bool", self.op("ge", "bool", i, ZERO), inside)
-        self.check(inside, "DV0501", f"index {{0}} is out of bounds for axis {axis} of size {{1}}", (i, size), prov)
+        self.check(inside, "DV0501", f"index {{0}} is out of bounds for axis {axis} of size {{1}}", (i, size))
 
 
 class _Loop:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .ir import FLOATS, ZERO, Atom, Const, Prim, Prov, Scalar, Var
+from .ir import FLOATS, ZERO, Atom, Const, Prim, Scalar, Var
 from .loops import Operand, Reg
 from .primitives import PRIMITIVES, float_mod, is_partial, result_kind
 from .primitives_base import Formula
@@ -17,18 +17,16 @@ if TYPE_CHECKING:
 _RANGE = {"i64": (-(2.0**63), 2.0**63), "i32": (-(2.0**31), 2.0**31)}
 
 
-def lower_prim(
-    lo: Lowerer, op: Prim, args: tuple[Operand, ...], prov: Prov, check: bool = True
-) -> Operand:
+def lower_prim(lo: Lowerer, op: Prim, args: tuple[Operand, ...], check: bool = True) -> Operand:
     """Emits a primitive; `check` False where an operation that would raise may give anything."""
-    return _Expand(lo, prov, check).apply(op.name, args)
+    return _Expand(lo, check).apply(op.name, args)
 
 
 class _Expand:
     """A builder for expansions whose atoms stand for operands."""
 
-    def __init__(self, lo: Lowerer, prov: Prov, check: bool) -> None:
-        self.lo, self.prov, self.check = lo, prov, check
+    def __init__(self, lo: Lowerer, check: bool) -> None:
+        self.lo, self.check = lo, check
         self.values: dict[Var, Operand] = {}
 
     def prim(self, name: str, *atoms: Atom) -> Atom:
@@ -67,17 +65,17 @@ class _Expand:
         if name in ("floordiv", "mod"):
             what = "division" if name == "floordiv" else "modulo"
             fine: Reg = e.op("ne", "bool", args[1], Const(0, args[1].kind))
-            e.check(fine, "DV0504", f"integer {what} by zero", (), self.prov)
+            e.check(fine, "DV0504", f"integer {what} by zero", ())
         elif name == "ipow":
             fine = e.op("ge", "bool", args[1], Const(0, args[1].kind))
-            e.check(fine, "DV0505", "negative integer exponent {0}", (args[1],), self.prov)
+            e.check(fine, "DV0505", "negative integer exponent {0}", (args[1],))
         else:
             low, high = _RANGE[name]
             x = args[0] if args[0].kind == "f64" else e.op("f64", "f64", args[0])
             whole = e.op("trunc", "f64", x)
             above = e.op("ge", "bool", whole, Const(low, "f64"))
             fine = e.op("and", "bool", above, e.op("lt", "bool", whole, Const(high, "f64")))
-            e.check(fine, "DV0506", f"{name}({{0}}) is out of range", (args[0],), self.prov)
+            e.check(fine, "DV0506", f"{name}({{0}}) is out of range", (args[0],))
 
 
 def zero_like(kind: str) -> Const:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import sizes
-from .ir import NOWHERE, Atom, Block, Const, Fill, Index, Loop, Prim, Stmt, Var, all_stmts, operands, regions
+from .ir import Atom, Block, Const, Fill, Index, Loop, Prim, Stmt, Var, all_stmts, operands, regions
 from .loops import Buf, Operand, Place, View
 from .lower_dest import Dest, Wants
 from .lower_prims import lower_prim
@@ -113,7 +113,7 @@ def _early(at: int, here: dict[Var, int]) -> Callable[[Lowerer, Atom], Operand]:
         if isinstance(a, Const) or a not in here or here[a] < at:
             return lo.operand(a)
         assert a.stmt is not None and isinstance(a.stmt.op, Prim)
-        return lower_prim(lo, a.stmt.op, tuple(early(lo, x) for x in a.stmt.op.args), NOWHERE, check=False)
+        return lower_prim(lo, a.stmt.op, tuple(early(lo, x) for x in a.stmt.op.args), check=False)
 
     return early
 

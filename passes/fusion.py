@@ -250,9 +250,9 @@ def _join(group: list[Stmt], renamed: dict[Var, Var], log: Log) -> Stmt:
     first = group[0].prov
     same_role = all(s.prov.role == first.role for s in group)
     same_asked = all(s.prov.asked == first.asked for s in group)
-    prov = Prov(tuple(by_id[k] for k in spans[:8]), first.role if same_role else "", first.asked if same_asked else ())
-    if all(s.prov.use is first.use for s in group):
-        prov = replace(prov, use=first.use)
+    same_use = all(s.prov.use is first.use for s in group)
+    prov = Prov(tuple(by_id[k] for k in spans[:8]), first.role if same_role else "", first.asked if same_asked else (),
+                first.use if same_use else None)
     op = _join_loops(group) if isinstance(group[0].op, Loop) else _join_ifs(group)
     local: Env = {}
     old = _group_vars(group)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _ALL: tuple[bool, ...] = ()
 _SHORT_WAYS = 8  # of one function, for as many choices of argument types
-_COUNTED = 256
+_COUNTED = 256  # choices of types and classes; those beyond have no short ways
 _Key = tuple[tuple[bool, ...], tuple[shapes.Type, ...]]
 
 

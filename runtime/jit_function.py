@@ -158,7 +158,6 @@ class Jitted(_Named):
         self._behind = self.__call__
         if unit.built.watched or self._is_strict:  # short ways are put in front of what is inside
             self._inner = _Inner(self, self)
-            self._ready = self._inner._ready
             self._behind = self._checking(unit, self._inner)
         self.__call__ = self._strictly(self._dispatch if self._takes_functions else self._behind)
 

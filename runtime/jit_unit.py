@@ -62,7 +62,7 @@ class PythonUnit(Unit):
             classes = list(_classes(value))
         for cls in classes:
             self._adopt(cls)
-        own = None if self.python is None else inspect.getattr_static(type(value), self.python.__name__, None)
+        own = None if self.python is None or type(value).__module__ == "builtins" else inspect.getattr_static(type(value), self.python.__name__, None)
         if own is not None and getattr(own, "python", None) is self.python and record_fields(type(value)) is None:
             raise errors.TypeError("DV0607", f"`{param.name}` of {function} is a {type(value).__name__}, whose method this is",
                                    help=f"take it from the object: p.{own.__name__}(…) for an object p")
